@@ -1,1 +1,66 @@
-export {};
+// For users: build and run tables, read rows, handle errors.
+
+// For implementors: write a connector, a format, an auth strategy or a host.
+export type { BadDataConfig } from "./bad-data.js";
+export { failOnBadData } from "./bad-data.js";
+export { compareCheckpoints, createJobId, parseCheckpoint } from "./checkpoint-record.js";
+export type { Checkpoint, CheckpointRef, CheckpointStore, EpochHolder } from "./checkpoint-store.js";
+export type { Column, ConnectionSchema, SqlType } from "./connection-schema.js";
+export { physicalSchema } from "./connection-schema.js";
+export type {
+  Autocomplete,
+  Connection,
+  Connector,
+  ConnectorMetadata,
+  ConstructedOperator,
+  MetadataColumn,
+  TableType,
+  TestMessage,
+} from "./connector.js";
+export type { ConnectorOptionsContext } from "./connector-options.js";
+export { ConnectorOptions } from "./connector-options.js";
+export type { InferColumn, InferRow } from "./define-schema.js";
+export { defineSchema } from "./define-schema.js";
+export { didYouMean, nearestOf } from "./did-you-mean.js";
+export type { ConnectorErrorOptions, ErrorCode, ExitCode, Retry, SourcePlace } from "./errors.js";
+export { ConnectorError, errorCodes, isConnectorError, toConnectorError } from "./errors.js";
+export type { Decoder, Encoder, Format, FormatContext } from "./format.js";
+export type { Framing, FramingConfig } from "./framing.js";
+export { createNewlineFraming } from "./framing.js";
+export type { Incarnation } from "./incarnation.js";
+export { openIncarnation } from "./incarnation.js";
+export { kindOf } from "./kind-of.js";
+export type { Logger } from "./logger.js";
+export { silentLogger } from "./logger.js";
+export { memoryCheckpoints } from "./memory-checkpoint-store.js";
+export type {
+  Barrier,
+  SinkOperator,
+  SinkStart,
+  SourceFinish,
+  SourceOperator,
+  SourceSnapshot,
+} from "./operator.js";
+export type { FormatConfig, MetadataField, OperatorConfig, RateLimitConfig } from "./operator-config.js";
+export type { Identity, OperatorContext, OperatorCounters, SourceContext, SplitState } from "./operator-context.js";
+export { createCounters } from "./operator-context.js";
+export type { OptionEntry } from "./option-entry.js";
+export { parseBytes, parseDuration, printBytes, printDuration } from "./quantity.js";
+export type { RecordBatch, SourcePosition } from "./record-batch.js";
+export type { JsonObject, JsonValue, Row, RowValue } from "./row.js";
+export { isSecret, Secret } from "./secret.js";
+export type { SinkEncoder } from "./sink-encoder.js";
+export { createSinkEncoder } from "./sink-encoder.js";
+export type {
+  CollectorOptions,
+  Deserialization,
+  Downstream,
+  MetadataReader,
+  SourceCollector,
+  SplitCollector,
+} from "./source-collector.js";
+export { createSourceCollector } from "./source-collector.js";
+export { parseColumn, parseSqlType, printSqlType } from "./sql-type.js";
+export type { Transform } from "./transform.js";
+export type { Environment, VarString, VarStringOrigin } from "./var-string.js";
+export { parseVarString, resolveVars, variablesOf } from "./var-string.js";

@@ -1,0 +1,114 @@
+import type { ConnectionSchema, SqlType } from "./connection-schema.js";
+import type { ConnectorOptions } from "./connector-options.js";
+import type { SinkOperator, SourceOperator } from "./operator.js";
+import type { OperatorConfig } from "./operator-config.js";
+import type { JsonObject } from "./row.js";
+
+export type TableType = "source" | "sink";
+
+/** What a host shows of a connector before anything is configured. */
+export interface ConnectorMetadata {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  /** Inline SVG. */
+  readonly icon: string;
+  readonly source: boolean;
+  readonly sink: boolean;
+  /** True when {@link Connector.test} really tests. */
+  readonly testing: boolean;
+  /** True when tables bring their own schema. */
+  readonly customSchemas: boolean;
+  /** JSON Schema 2020-12 of a profile. Secret fields carry `"writeOnly": true`. */
+  readonly connectionSchema: JsonObject;
+  /** JSON Schema 2020-12 of a table. */
+  readonly tableSchema: JsonObject;
+}
+
+/** A column that a connector can fill from the message around the payload. `key` may end in `.<Name>`: a family. */
+export interface MetadataColumn {
+  readonly key: string;
+  readonly type: SqlType;
+  readonly description: string;
+}
+
+/** A table of a connector, checked and ready to be stored. */
+export interface Connection {
+  readonly id: string | undefined;
+  /** The connector's name. */
+  readonly connector: string;
+  readonly name: string;
+  readonly type: TableType;
+  readonly schema: ConnectionSchema;
+  /** The {@link OperatorConfig} as JSON text. As secret as the options it was made from. */
+  readonly config: string;
+  /** One line for people, without secrets. */
+  readonly description: string;
+}
+
+/** An operator, ready to be opened by a host. */
+export type ConstructedOperator =
+  | { readonly kind: "source"; readonly operator: SourceOperator }
+  | { readonly kind: "sink"; readonly operator: SinkOperator };
+
+/** One step of a connection test, in the order they happened; the last one carries the verdict. */
+export interface TestMessage {
+  readonly step: string;
+  readonly status: "running" | "ok" | "failed";
+  /** What was found, without secrets. */
+  readonly message: string;
+  /** What to do about a failure. */
+  readonly remedy?: string;
+  readonly elapsedMs: number;
+  /** True for the last message only. */
+  readonly done: boolean;
+}
+
+/** Names a user may want to type next, per field of the table configuration. */
+export type Autocomplete = Readonly<Record<string, readonly string[]>>;
+
+/**
+ * A connector: typed inside, erased outside. Only `test`, `testProfile` and `autocomplete` do I/O; the others are pure and may be called
+ * at any time. A connector keeps no state between calls.
+ */
+export interface Connector<Profile = unknown, Table = unknown> {
+  /** The word in `connector = '…'`. */
+  readonly name: string;
+  metadata(): ConnectorMetadata;
+  metadataColumns(): readonly MetadataColumn[];
+  /** Parses a stored profile. Throws OPTION_INVALID naming the path. */
+  parseProfile(value: unknown): Profile;
+  /** Parses a stored table. Throws OPTION_INVALID naming the path. */
+  parseTable(value: unknown): Table;
+  /** One line about a profile for people. Never a secret, never a failure. */
+  configDescription(profile: Profile): string;
+  tableType(profile: Profile, table: Table): TableType;
+  /** The schema a table implies by itself; undefined when the user must declare one. */
+  getSchema(profile: Profile, table: Table, schema: ConnectionSchema | undefined): ConnectionSchema | undefined;
+  /**
+   * Checks the options of `CREATE TABLE … WITH (…)` and makes a connection of them. `profile` is the stored profile that
+   * `connection_profile` named. Throws coded errors with the place of the option; unknown options before missing ones.
+   */
+  fromOptions(name: string, options: ConnectorOptions, schema?: ConnectionSchema, profile?: Profile): Connection;
+  /** Makes a connection of stored configuration. */
+  fromConfig(
+    id: string | undefined,
+    name: string,
+    profile: Profile,
+    table: Table,
+    schema?: ConnectionSchema,
+  ): Connection;
+  /** Compiles configuration into an operator. No I/O; throws coded errors for a combination that cannot work. */
+  makeOperator(profile: Profile, table: Table, config: OperatorConfig, schema: ConnectionSchema): ConstructedOperator;
+  /** Tries a table for real and says step by step what it found. Creates nothing that outlives the call. */
+  test?(
+    name: string,
+    profile: Profile,
+    table: Table,
+    schema: ConnectionSchema | undefined,
+    signal: AbortSignal,
+  ): AsyncIterable<TestMessage>;
+  /** Tries a profile for real. */
+  testProfile?(profile: Profile, signal: AbortSignal): AsyncIterable<TestMessage>;
+  autocomplete?(profile: Profile, signal: AbortSignal): Promise<Autocomplete>;
+}

@@ -1,0 +1,65 @@
+import type { Logger } from "./logger.js";
+import type { SourcePosition } from "./record-batch.js";
+import type { JsonObject } from "./row.js";
+
+/** Numbers an operator counts for its host; each only grows. Hosts read them at any time. */
+export interface OperatorCounters {
+  /** Rows decoded and handed on. */
+  rowsIn: number;
+  /** Rows the destination confirmed. */
+  rowsOut: number;
+  /** Rows or messages refused by decoding, the schema or the sink, whatever the policy did with them. */
+  badRows: number;
+  /** Rows lost to overflow only. */
+  droppedRows: number;
+  /** Gaps in the input, each a place where data is or may be missing. */
+  gaps: number;
+  /** Times a lost connection came back. */
+  reconnects: number;
+  /** Inputs known to wait at the source, as of the last batch; undefined where the source cannot know. The only gauge. */
+  lag: number | undefined;
+}
+
+export function createCounters(): OperatorCounters {
+  return { rowsIn: 0, rowsOut: 0, badRows: 0, droppedRows: 0, gaps: 0, reconnects: 0, lag: undefined };
+}
+
+/**
+ * Who this process is within its pipeline. `jobId` names the state, `epoch` the incarnation (not a checkpoint), and
+ * (`epoch`, `instanceId`) is what "mine" means.
+ */
+export interface Identity {
+  readonly pipeline: string;
+  readonly jobId: string;
+  readonly epoch: number;
+  readonly instanceId: string;
+}
+
+/** What every operator is given at `open`. One context serves all operators of a pipeline. */
+export interface OperatorContext {
+  readonly identity: Identity;
+  /** Aborted when the pipeline must stop at once. Every wait of an operator ends then. */
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly counters: OperatorCounters;
+  /**
+   * Rejects with FENCED when a newer incarnation has claimed the pipeline. An operator calls it before it rebuilds and
+   * when something it owns on the server has vanished; the host calls it before and after each checkpoint.
+   */
+  assertCurrent(): Promise<void>;
+}
+
+/** State of one split as the source wrote it: JSON with a version `v`, sequences as decimal strings. */
+export type SplitState = JsonObject & { readonly v: number };
+
+/** What a source is given at `open`, beyond {@link OperatorContext}. */
+export interface SourceContext extends OperatorContext {
+  /** Splits of the last durable checkpoint; absent on a first start. */
+  readonly restored?: ReadonlyMap<string, SplitState> | undefined;
+  /** Positions the sink reports as committed; where present they win over `restored`. */
+  readonly committed?: ReadonlyMap<string, SourcePosition> | undefined;
+  /** Aborted when the source should stop reading, hand on what it has and return "graceful". */
+  readonly drain: AbortSignal;
+  /** True: the source ends with "final" once it has read what the stream held when it attached. */
+  readonly untilCaughtUp: boolean;
+}

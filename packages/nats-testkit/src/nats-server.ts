@@ -1,0 +1,199 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdtempSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { guardChild } from "./child-guard.js";
+import { findServerBinary } from "./find-server-binary.js";
+import { findFreePort } from "./free-port.js";
+import { probeServer, type ServerInfo } from "./probe-server.js";
+import { waitUntilStopped } from "./process-state.js";
+
+export interface NatsServerOptions {
+  /** The binary to run. Default: see `findServerBinary`. */
+  bin?: string;
+  /** JetStream with its store in a fresh temporary folder. Default: true. */
+  jetstream?: boolean;
+  /** More configuration in the server's own format, such as `authorization { … }`, `accounts { … }` or `tls { … }`. */
+  config?: string;
+  /** The `server_name`. Default: a random one. */
+  name?: string;
+  /** A port of 127.0.0.1. Default: a free one. */
+  port?: number;
+  /** The largest message the server takes. Default: the server's own, 1 MiB. */
+  maxPayloadBytes?: number;
+  /** How long the server may take to answer after each start. Default: 20 s. */
+  readyTimeoutMs?: number;
+}
+
+/**
+ * One nats-server process on 127.0.0.1. Port, store and configuration stay the same over any number of restarts. It
+ * never outlives this process, and does not keep it alive either.
+ */
+export interface NatsServer extends AsyncDisposable {
+  /** `nats://127.0.0.1:<port>`, without credentials. */
+  readonly url: string;
+  readonly port: number;
+  /** Of the running process; of the last one while it is down. */
+  readonly pid: number;
+  /** As `2.15.1`. */
+  readonly version: string;
+  readonly name: string;
+  /** JetStream's folder, also when JetStream is off. Removed by dispose or when this process ends. */
+  readonly storeDir: string;
+  /** The file with the output of every start. */
+  readonly logFile: string;
+  /** What the server has printed so far. */
+  log(): string;
+  /** Ends the server in an orderly way and waits until it is gone; the store stays for `restart`. Idempotent. */
+  stop(): Promise<void>;
+  /** Ends the server with a signal and waits until it is gone; the store stays. Resolves at once when it is down. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+  /** Starts it again, after a `stop` when it still runs. Resolves when it answers; rejects like `startNatsServer`. */
+  restart(): Promise<void>;
+  /** Replaces `options.config` and makes the server read it (SIGHUP). Rejects with the log when it refuses it. */
+  reload(config: string): Promise<void>;
+  /** Freezes the process (SIGSTOP): connections stay open and nothing answers from the return on. Not on Windows. */
+  pause(): void;
+  /** Lets a paused process go on (SIGCONT). */
+  resume(): void;
+  /** `stop`, then removes store, log and configuration. Idempotent. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const PORT_TAKEN = /address already in use|Only one usage of each socket address/;
+const STOP_TIMEOUT_MS = 10_000;
+const POLL_MS = 10;
+
+/**
+ * Starts a nats-server and resolves when it answers on its port, with JetStream when that is on. Rejects, with the
+ * server's log in the message, when it exits early or does not answer in time, and when there is no binary to run.
+ */
+export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
+  const bin = options.bin ?? findServerBinary();
+  for (let attempt = 1; ; attempt++) {
+    const server = createServer(bin, options.port ?? (await findFreePort()), options);
+    try {
+      await server.restart();
+      return server;
+    } catch (error) {
+      const log = server.log();
+      await server[Symbol.asyncDispose]();
+      // Somebody else was given the same free port in the meantime.
+      if (options.port === undefined && attempt < 5 && PORT_TAKEN.test(log)) continue;
+      throw error;
+    }
+  }
+}
+
+function createServer(bin: string, port: number, options: NatsServerOptions): NatsServer {
+  const { jetstream = true, name = `testkit-${randomBytes(6).toString("hex")}`, readyTimeoutMs = 20_000 } = options;
+  const folder = mkdtempSync(join(tmpdir(), "nats-testkit-"));
+  const guard = guardChild(folder);
+  const storeDir = join(folder, "store");
+  const logFile = join(folder, "server.log");
+  const configFile = join(folder, "server.conf");
+  let child: ChildProcess | undefined;
+  let info: ServerInfo | undefined;
+
+  const writeConfig = (config: string): void => {
+    const limits = options.maxPayloadBytes === undefined ? "" : `max_payload: ${options.maxPayloadBytes}\n`;
+    // Not by the flag --name: the server refuses to reload a name that is not in its file.
+    writeFileSync(configFile, `${limits}${config}\nserver_name: "${name}"\n`, { mode: 0o600 });
+  };
+  const log = (): string => readFileSync(logFile, { encoding: "utf8", flag: "a+" });
+  const isRunning = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
+
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const running = child;
+    if (!running || !isRunning()) return;
+    const gone = new Promise<void>((resolve) => running.once("exit", () => resolve()));
+    running.kill(signal);
+    // A paused process takes no other signal than SIGKILL until it goes on.
+    running.kill("SIGCONT");
+    const tooLate = setTimeout(() => running.kill("SIGKILL"), STOP_TIMEOUT_MS);
+    await gone;
+    clearTimeout(tooLate);
+  };
+
+  const launch = async (): Promise<void> => {
+    const output = openSync(logFile, "a");
+    const args = ["-a", "127.0.0.1", "-p", String(port), "-c", configFile];
+    if (jetstream) args.push("-js", "-sd", storeDir);
+    const started = spawn(bin, args, { stdio: ["ignore", output, output] });
+    closeSync(output);
+    let spawnError: Error | undefined;
+    const gone = new Promise<undefined>((resolve) => {
+      started.once("exit", () => resolve(undefined));
+      started.once("error", (error) => {
+        spawnError = error;
+        resolve(undefined);
+      });
+    });
+    started.unref();
+    child = started;
+    if (started.pid !== undefined) guard.watch(started);
+
+    const deadline = Date.now() + readyTimeoutMs;
+    while (Date.now() < deadline) {
+      const answer = await Promise.race([probeServer(port, jetstream, 1_000), gone]);
+      if (spawnError) throw new Error(`${bin} cannot be started: ${spawnError.message}`, { cause: spawnError });
+      if (!isRunning()) {
+        throw new Error(`nats-server exited at start (${started.signalCode ?? `code ${started.exitCode}`}):\n${log()}`);
+      }
+      if (answer?.server_name === name) {
+        info = answer;
+        return;
+      }
+      await sleep(POLL_MS);
+    }
+    await end("SIGKILL");
+    throw new Error(`nats-server did not answer on port ${port} within ${readyTimeoutMs} ms:\n${log()}`);
+  };
+
+  writeConfig(options.config ?? "");
+  return {
+    url: `nats://127.0.0.1:${port}`,
+    port,
+    name,
+    storeDir,
+    logFile,
+    log,
+    get pid() {
+      return child?.pid ?? -1;
+    },
+    get version() {
+      return info?.version ?? "";
+    },
+    stop: () => end("SIGTERM"),
+    kill: (signal = "SIGKILL") => end(signal),
+    async restart() {
+      await end("SIGTERM");
+      await launch();
+    },
+    async reload(config) {
+      writeConfig(config);
+      const seen = log().length;
+      child?.kill("SIGHUP");
+      const deadline = Date.now() + readyTimeoutMs;
+      while (Date.now() < deadline) {
+        const news = log().slice(seen);
+        if (/Reloaded server configuration/.test(news)) return;
+        if (/Failed to reload/.test(news) || !isRunning()) break;
+        await sleep(POLL_MS);
+      }
+      throw new Error(`nats-server did not take the new configuration:\n${log().slice(seen)}`);
+    },
+    pause() {
+      if (!child || !isRunning()) return;
+      child.kill("SIGSTOP");
+      waitUntilStopped(child.pid ?? -1);
+    },
+    resume: () => void child?.kill("SIGCONT"),
+    async [Symbol.asyncDispose]() {
+      await end("SIGTERM");
+      guard.release();
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { type Incarnation, isConnectorError, type Logger, type SourceOperator } from "@x/connector-api";
+import type { BatchQueue } from "./batch-queue.js";
+
+/** Store failures in a row after which a pipeline gives up: until then it runs on and repeats more after a crash. */
+const MAX_FAILED_CHECKPOINTS = 5;
+
+export interface CheckpointCoordinatorOptions {
+  readonly intervalMs: number;
+  readonly source: SourceOperator;
+  readonly incarnation: Incarnation;
+  readonly queue: BatchQueue;
+  /** Hands on what the collector has begun, so that it belongs to the checkpoint. */
+  readonly flushCollector: () => void;
+  readonly logger: Logger;
+  /** Called once with the error that a checkpoint in the background failed with for good. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * Sends barriers through the queue and turns them into durable checkpoints: snapshot → everything before it flushed by
+ * the sink → stored → acked by the source. One checkpoint is under way at a time; reading and writing go on meanwhile.
+ */
+export class CheckpointCoordinator {
+  /** Durable checkpoints of this run. */
+  completed = 0;
+  /** When the last one became durable, in epoch milliseconds. */
+  completedAt = Date.now();
+  readonly #options: CheckpointCoordinatorOptions;
+  #nextId = 0;
+  #failed = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #underWay: Promise<void> | undefined;
+
+  constructor(options: CheckpointCoordinatorOptions) {
+    this.#options = options;
+  }
+
+  /** Checkpoint 0 pins the resolved start before the first row: nothing is in the queue, nothing to flush. */
+  async saveStart(): Promise<void> {
+    const id = this.#nextId++;
+    await this.#save(id, this.#options.source.snapshot(id));
+  }
+
+  /** Begins a checkpoint at each interval until `stop`. */
+  start(): void {
+    this.#timer = setInterval(() => {
+      if (this.#underWay !== undefined) return;
+      this.#underWay = this.#run(false)
+        .catch((error: unknown) => this.#options.onFailure(error))
+        .finally(() => {
+          this.#underWay = undefined;
+        });
+    }, this.#options.intervalMs);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** The last checkpoint of a run: waits for the one under way, then makes one that nothing follows. */
+  async saveFinal(): Promise<void> {
+    this.stop();
+    await this.#underWay;
+    await this.#run(true);
+  }
+
+  async #run(final: boolean): Promise<void> {
+    const { flushCollector, source, queue, logger } = this.#options;
+    const checkpointId = this.#nextId++;
+    flushCollector();
+    const snapshot = source.snapshot(checkpointId);
+    await queue.putBarrier({ checkpointId, final });
+    try {
+      await this.#save(checkpointId, snapshot);
+      this.#failed = 0;
+    } catch (error) {
+      this.#failed += 1;
+      if (final || !isConnectorError(error) || error.retry !== "backoff" || this.#failed >= MAX_FAILED_CHECKPOINTS) {
+        throw error;
+      }
+      logger.warn(
+        { checkpointId, code: error.code },
+        `checkpoint ${checkpointId} failed and is tried again: ${error.message}`,
+      );
+    }
+  }
+
+  async #save(checkpointId: number, snapshot: ReturnType<SourceOperator["snapshot"]>): Promise<void> {
+    await this.#options.incarnation.save(checkpointId, snapshot);
+    this.completed += 1;
+    this.completedAt = Date.now();
+    try {
+      await this.#options.source.checkpointCompleted(checkpointId);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#options.logger.warn(
+        { checkpointId },
+        `ack after checkpoint ${checkpointId} failed; a later one covers it: ${message}`,
+      );
+    }
+  }
+}
