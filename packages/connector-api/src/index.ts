@@ -1,12 +1,24 @@
-// For users: build and run tables, read rows, handle errors.
+// For users: declare schemas, read rows, keep checkpoints, handle errors.
 
-// For implementors: write a connector, a format, an auth strategy or a host.
-export type { BadDataConfig } from "./bad-data.js";
-export { failOnBadData } from "./bad-data.js";
-export { compareCheckpoints, createJobId, parseCheckpoint } from "./checkpoint-record.js";
-export type { Checkpoint, CheckpointRef, CheckpointStore, EpochHolder } from "./checkpoint-store.js";
 export type { Column, ConnectionSchema, SqlType } from "./connection-schema.js";
 export { physicalSchema } from "./connection-schema.js";
+export type { InferColumn, InferRow } from "./define-schema.js";
+export { defineSchema } from "./define-schema.js";
+export type { ConnectorErrorOptions, ErrorCode, ExitCode, Retry, SourcePlace } from "./errors.js";
+export { ConnectorError, errorCodes, isConnectorError, toConnectorError } from "./errors.js";
+export type { Logger } from "./logger.js";
+export { silentLogger } from "./logger.js";
+export { memoryCheckpoints } from "./memory-checkpoint-store.js";
+export type { RecordBatch, SourcePosition } from "./record-batch.js";
+export type { JsonObject, JsonValue, Row, RowValue } from "./row.js";
+export { isSecret, Secret } from "./secret.js";
+
+// For implementors: write a connector, a format, an auth strategy or a host.
+
+export type { BadDataConfig } from "./bad-data.js";
+export { badDataFromOptions, badDataOptions, failOnBadData, parseBadData } from "./bad-data.js";
+export { compareCheckpoints, createJobId, parseCheckpoint } from "./checkpoint-record.js";
+export type { Checkpoint, CheckpointRef, CheckpointStore, EpochHolder } from "./checkpoint-store.js";
 export type {
   Autocomplete,
   Connection,
@@ -19,20 +31,13 @@ export type {
 } from "./connector.js";
 export type { ConnectorOptionsContext } from "./connector-options.js";
 export { ConnectorOptions } from "./connector-options.js";
-export type { InferColumn, InferRow } from "./define-schema.js";
-export { defineSchema } from "./define-schema.js";
 export { didYouMean, nearestOf } from "./did-you-mean.js";
-export type { ConnectorErrorOptions, ErrorCode, ExitCode, Retry, SourcePlace } from "./errors.js";
-export { ConnectorError, errorCodes, isConnectorError, toConnectorError } from "./errors.js";
 export type { Decoder, Encoder, Format, FormatContext } from "./format.js";
 export type { Framing, FramingConfig } from "./framing.js";
-export { createNewlineFraming } from "./framing.js";
+export { createNewlineFraming, framingFromOptions, framingOptions, parseFraming } from "./framing.js";
 export type { Incarnation } from "./incarnation.js";
 export { openIncarnation } from "./incarnation.js";
 export { kindOf } from "./kind-of.js";
-export type { Logger } from "./logger.js";
-export { silentLogger } from "./logger.js";
-export { memoryCheckpoints } from "./memory-checkpoint-store.js";
 export type {
   Barrier,
   SinkOperator,
@@ -42,13 +47,14 @@ export type {
   SourceSnapshot,
 } from "./operator.js";
 export type { FormatConfig, MetadataField, OperatorConfig, RateLimitConfig } from "./operator-config.js";
+export { parseOperatorConfig } from "./operator-config.js";
 export type { Identity, OperatorContext, OperatorCounters, SourceContext, SplitState } from "./operator-context.js";
 export { createCounters } from "./operator-context.js";
 export type { OptionEntry } from "./option-entry.js";
 export { parseBytes, parseDuration, printBytes, printDuration } from "./quantity.js";
-export type { RecordBatch, SourcePosition } from "./record-batch.js";
-export type { JsonObject, JsonValue, Row, RowValue } from "./row.js";
-export { isSecret, Secret } from "./secret.js";
+export type { RateClock, RateLimit } from "./rate-limit.js";
+export { createRateLimit } from "./rate-limit.js";
+export { compileRowChecker } from "./row-checker.js";
 export type { SinkEncoder } from "./sink-encoder.js";
 export { createSinkEncoder } from "./sink-encoder.js";
 export type {

@@ -6,7 +6,10 @@ import type { OperatorCounters } from "./operator-context.js";
 import type { RecordBatch, SourcePosition } from "./record-batch.js";
 import type { Row, RowValue } from "./row.js";
 
-/** Reads one metadata column from what the source calls a message. */
+/**
+ * Reads one metadata column from what the source calls a message: once per message, its rows share the value. Throws
+ * BAD_DATA where the message lacks what a NOT NULL column needs.
+ */
 export type MetadataReader<Message> = (message: Message) => RowValue;
 
 /** How payloads become rows. A source hands it over once, before the first {@link SourceCollector.split}. */
@@ -51,7 +54,10 @@ export interface SourceCollector {
 export interface Downstream {
   /** Takes a batch at once; `bytes` is the size of the payloads it came from. Must not throw. */
   accept(batch: RecordBatch, bytes: number): void;
-  /** True when nothing waits downstream: a batch begun is then handed on at the end of the event-loop turn. */
+  /**
+   * True when nothing waits downstream: a batch begun is then handed on at the end of the event-loop turn. A host that
+   * becomes idle later calls `flush` of the collector itself, so that the tail of a burst is not held back.
+   */
   readonly idle: boolean;
   readonly hasRoom: boolean;
   room(): Promise<void>;
@@ -64,6 +70,16 @@ export interface CollectorOptions {
   readonly maxRows?: number;
   /** A batch is handed on when its payloads reach this many bytes. */
   readonly maxBytes?: number;
+  /** Rows after which the collector takes no more: the input that reaches it is the last one, with all its rows. */
+  readonly maxTotalRows?: number | undefined;
+  /** Called once when `maxTotalRows` is reached and the last batch was handed on. */
+  readonly onLimit?: () => void;
+}
+
+/** Rows that may still be taken. Shared by all splits. */
+interface RowLimit {
+  left: number;
+  readonly reached: () => void;
 }
 
 /**
@@ -73,6 +89,8 @@ export interface CollectorOptions {
  */
 export function createSourceCollector(options: CollectorOptions): SourceCollector {
   const { downstream, counters, maxRows = 1000, maxBytes = 1024 * 1024 } = options;
+  const { maxTotalRows, onLimit = () => {} } = options;
+  const limit: RowLimit | undefined = maxTotalRows === undefined ? undefined : { left: maxTotalRows, reached: onLimit };
   const splits = new Map<string, SplitBatcher<never>>();
   let deserialization: Deserialization<never> | undefined;
   let scheduled = false;
@@ -97,7 +115,7 @@ export function createSourceCollector(options: CollectorOptions): SourceCollecto
       if (deserialization === undefined) throw new ConnectorError("UNEXPECTED", "split() before initialize()");
       let split = splits.get(name);
       if (split === undefined) {
-        split = new SplitBatcher(name, deserialization, downstream, counters, maxRows, maxBytes, handOnWhenIdle);
+        split = new SplitBatcher(name, deserialization, downstream, counters, maxRows, maxBytes, limit, handOnWhenIdle);
         splits.set(name, split);
       }
       return split as unknown as SplitCollector<Message>;
@@ -114,7 +132,8 @@ class SplitBatcher<Message> implements SplitCollector<Message> {
   handedOn: SourcePosition | undefined;
   readonly #name: string;
   readonly #decoder: Decoder;
-  readonly #metadata: Deserialization<Message>["metadata"];
+  readonly #metadataColumns: readonly string[];
+  readonly #metadataReaders: readonly MetadataReader<Message>[];
   readonly #describe: (message: Message) => string;
   readonly #drops: boolean;
   readonly #decodeFrames: ((payload: Uint8Array, message: Message) => void) | undefined;
@@ -122,6 +141,7 @@ class SplitBatcher<Message> implements SplitCollector<Message> {
   readonly #counters: OperatorCounters;
   readonly #maxRows: number;
   readonly #maxBytes: number;
+  readonly #limit: RowLimit | undefined;
   readonly #begun: () => void;
   #rows: Row[] = [];
   #positions: SourcePosition[] = [];
@@ -135,11 +155,13 @@ class SplitBatcher<Message> implements SplitCollector<Message> {
     counters: OperatorCounters,
     maxRows: number,
     maxBytes: number,
+    limit: RowLimit | undefined,
     begun: () => void,
   ) {
     this.#name = name;
     this.#decoder = deserialization.decoder;
-    this.#metadata = deserialization.metadata;
+    this.#metadataColumns = deserialization.metadata.map(([column]) => column);
+    this.#metadataReaders = deserialization.metadata.map(([, read]) => read);
     this.#describe = deserialization.describe;
     this.#drops = deserialization.badData.behavior === "drop";
     this.#decodeFrames = deserialization.framing && this.#compileFraming(deserialization.framing);
@@ -147,10 +169,12 @@ class SplitBatcher<Message> implements SplitCollector<Message> {
     this.#counters = counters;
     this.#maxRows = maxRows;
     this.#maxBytes = maxBytes;
+    this.#limit = limit;
     this.#begun = begun;
   }
 
   collect(payload: Uint8Array, position: SourcePosition, message: Message): void {
+    if (this.#limit !== undefined && this.#limit.left <= 0) return;
     const rows = this.#rows;
     const before = rows.length;
     if (this.#decodeFrames === undefined) this.#decode(payload, message);
@@ -160,11 +184,20 @@ class SplitBatcher<Message> implements SplitCollector<Message> {
     this.#end = position;
     this.#bytes += payload.length;
     if (rows.length >= this.#maxRows || this.#bytes >= this.#maxBytes) this.handOn();
+    if (this.#limit !== undefined) this.#count(this.#limit, rows.length - before);
   }
 
   advance(position: SourcePosition): void {
+    if (this.#limit !== undefined && this.#limit.left <= 0) return;
     if (this.#end === undefined) this.#begun();
     this.#end = position;
+  }
+
+  #count(limit: RowLimit, taken: number): void {
+    limit.left -= taken;
+    if (limit.left > 0) return;
+    this.handOn();
+    limit.reached();
   }
 
   handOn(): void {
@@ -185,23 +218,32 @@ class SplitBatcher<Message> implements SplitCollector<Message> {
     const before = rows.length;
     try {
       this.#decoder.decode(payload, rows);
+      if (this.#metadataReaders.length > 0) this.#addMetadata(rows, before, message);
     } catch (error) {
       rows.length = before;
       this.#refuse(error, message);
-      return;
-    }
-    for (const [column, read] of this.#metadata) {
-      for (let i = before; i < rows.length; i++) (rows[i] as Row)[column] = read(message);
     }
   }
 
+  #addMetadata(rows: Row[], from: number, message: Message): void {
+    const columns = this.#metadataColumns;
+    const readers = this.#metadataReaders;
+    for (let c = 0; c < readers.length; c++) {
+      const value = (readers[c] as MetadataReader<Message>)(message);
+      for (let i = from; i < rows.length; i++) (rows[i] as Row)[columns[c] as string] = value;
+    }
+  }
+
+  /** One framing and one callback for all messages: the message at hand is a variable of theirs. */
   #compileFraming(config: FramingConfig): (payload: Uint8Array, message: Message) => void {
+    let current: Message;
+    const cut = createNewlineFraming(config, (error) => this.#refuse(error, current));
+    const decodeFrame = (frame: Uint8Array): void => this.#decode(frame, current);
     return (payload, message) => {
       const before = this.#rows.length;
+      current = message;
       try {
-        createNewlineFraming(config, (error) => this.#refuse(error, message))(payload, (frame) =>
-          this.#decode(frame, message),
-        );
+        cut(payload, decodeFrame);
       } catch (error) {
         this.#rows.length = before;
         throw error;

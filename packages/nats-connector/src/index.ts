@@ -1,1 +1,22 @@
-export {};
+// For users: sources and sinks in code, and the connector for hosts and engines.
+export type { ConnectionConfig } from "./connection-config.js";
+export type { DirectSink, WaitOptions } from "./direct/direct-sink.js";
+export type { Batch, BatchOptions, DirectSource, SourceState } from "./direct/direct-source.js";
+export type { DirectOptions } from "./direct/open-operator.js";
+export type { OpenSinkOptions, OpenSourceOptions } from "./direct.js";
+export { openSink, openSource } from "./direct.js";
+
+// For implementors: the port that a NATS client must satisfy to be handed in.
+export type {
+  EncodedHeaders,
+  NatsClient,
+  NatsHeaders,
+  NatsMessage,
+  NatsPublishOptions,
+  NatsServerInfo,
+  NatsStatus,
+  NatsSubscription,
+} from "./nats-client.js";
+export type { NatsConnectorOptions } from "./nats-connector.js";
+export { natsConnector } from "./nats-connector.js";
+export type { TableConfig } from "./table-config.js";

@@ -153,7 +153,8 @@ class Pipeline {
     const collector = createSourceCollector({
       downstream: this.#queue,
       counters: this.counters,
-      ...(this.#spec.maxRows !== undefined && { maxTotalRows: this.#spec.maxRows, onLimit: () => this.drain() }),
+      maxTotalRows: this.#spec.maxRows,
+      onLimit: () => this.drain(),
     });
     const coordinator = new CheckpointCoordinator({
       intervalMs: this.#spec.checkpointIntervalMs ?? 1000,

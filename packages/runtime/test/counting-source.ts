@@ -6,10 +6,13 @@ export class CountingSource implements SourceOperator {
   readonly acked: number[] = [];
   closed = 0;
   startedAt: number | undefined;
+  readonly #upTo: number;
   #handedOn = 0;
   #readHandedOn: () => number = () => this.#handedOn;
 
-  constructor(readonly upTo: number) {}
+  constructor(upTo: number) {
+    this.#upTo = upTo;
+  }
 
   async open(context: SourceContext): Promise<void> {
     const committed = context.committed?.get("0");
@@ -27,7 +30,7 @@ export class CountingSource implements SourceOperator {
     const split = collector.split<number>("0");
     this.#readHandedOn = () => Number(split.handedOn ?? this.#handedOn);
     const encoder = new TextEncoder();
-    for (let n = this.#handedOn + 1; n <= this.upTo; n++) {
+    for (let n = this.#handedOn + 1; n <= this.#upTo; n++) {
       if (context.signal.aborted) return "immediate";
       if (context.drain.aborted) break;
       split.collect(encoder.encode(String(n)), n, n);

@@ -39,7 +39,8 @@ describe("a pipeline", () => {
 
   test("continues at its last checkpoint under the next epoch", async () => {
     const checkpoints = memoryCheckpoints();
-    await startPipeline({ name: "p", source: new CountingSource(1000), sink: new RecordingSink(), checkpoints }).finished;
+    await startPipeline({ name: "p", source: new CountingSource(1000), sink: new RecordingSink(), checkpoints })
+      .finished;
     const source = new CountingSource(1500);
     const sink = new RecordingSink();
     await startPipeline({ name: "p", source, sink, checkpoints }).finished;
@@ -51,7 +52,8 @@ describe("a pipeline", () => {
 
   test("starts where the sink is, when the sink knows", async () => {
     const checkpoints = memoryCheckpoints();
-    await startPipeline({ name: "p", source: new CountingSource(1000), sink: new RecordingSink(), checkpoints }).finished;
+    await startPipeline({ name: "p", source: new CountingSource(1000), sink: new RecordingSink(), checkpoints })
+      .finished;
     const source = new CountingSource(1000);
     const sink = new RecordingSink({ committed: new Map([["0", 400]]) });
     await startPipeline({ name: "p", source, sink, checkpoints }).finished;
@@ -92,7 +94,8 @@ describe("a pipeline", () => {
       while (sink.written.length < 30_000) await new Promise((resolve) => setTimeout(resolve, 1));
       duringFlush = sink.written.length;
     };
-    await startPipeline({ name: "p", source, sink, checkpoints: memoryCheckpoints(), checkpointIntervalMs: 1 }).finished;
+    await startPipeline({ name: "p", source, sink, checkpoints: memoryCheckpoints(), checkpointIntervalMs: 1 })
+      .finished;
     expect(atFirstFlush).toBeLessThan(30_000);
     expect(duringFlush).toBe(30_000);
   });
@@ -140,8 +143,13 @@ describe("a pipeline", () => {
       throw new ConnectorError("PERMISSION_DENIED", "publish refused");
     };
     const source = new CountingSource(Number.MAX_SAFE_INTEGER);
-    const summary = await startPipeline({ name: "p", source, sink, checkpoints: memoryCheckpoints(), checkpointIntervalMs: 1 })
-      .finished;
+    const summary = await startPipeline({
+      name: "p",
+      source,
+      sink,
+      checkpoints: memoryCheckpoints(),
+      checkpointIntervalMs: 1,
+    }).finished;
     expect(summary).toMatchObject({ exitCode: 3, error: { code: "PERMISSION_DENIED" } });
   });
 
@@ -156,7 +164,12 @@ describe("a pipeline", () => {
     const stored = (await checkpoints.latest("p", () => {}))?.splits["0"];
     expect(stored).toMatchObject({ position: summary.rowsIn });
 
-    const stopped = startPipeline({ name: "p", source: new CountingSource(1e9), sink: new RecordingSink(), checkpoints });
+    const stopped = startPipeline({
+      name: "p",
+      source: new CountingSource(1e9),
+      sink: new RecordingSink(),
+      checkpoints,
+    });
     setTimeout(() => stopped.stop(), 30);
     expect(await stopped.finished).toMatchObject({ exitCode: 130, error: { code: "ABORTED" } });
   });

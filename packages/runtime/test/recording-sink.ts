@@ -11,11 +11,15 @@ export class RecordingSink implements SinkOperator {
   beforeFlush: (barrier: Barrier) => Promise<void> = async () => {};
   beforeBatch: (batch: RecordBatch) => void | Promise<void> = () => {};
 
-  constructor(readonly start: SinkStart = {}) {}
+  readonly #start: SinkStart;
+
+  constructor(start: SinkStart = {}) {
+    this.#start = start;
+  }
 
   async open(context: OperatorContext): Promise<SinkStart> {
     this.context = context;
-    return this.start;
+    return this.#start;
   }
 
   async processBatch(batch: RecordBatch): Promise<void> {

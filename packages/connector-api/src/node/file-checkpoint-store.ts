@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { compareCheckpoints, createJobId } from "../checkpoint-record.js";
+import { compareCheckpoints, createJobId, parseCheckpoint } from "../checkpoint-record.js";
 import type { Checkpoint, CheckpointRef, CheckpointStore, EpochHolder } from "../checkpoint-store.js";
 import { ConnectorError } from "../errors.js";
 import type { Identity } from "../operator-context.js";
@@ -92,7 +92,7 @@ async function holder(folder: string): Promise<EpochHolder> {
 
 async function write(folder: string, checkpoint: Checkpoint): Promise<void> {
   const path = join(folder, checkpointFileName(checkpoint));
-  const content = encodeCheckpointFile(checkpoint);
+  const content = encodeCheckpointFile(parseCheckpoint(checkpoint));
   await attempt("write the checkpoint", path, () => replaceFile(path, content));
   await pruneCheckpoints(folder, checkpoint.epoch);
 }

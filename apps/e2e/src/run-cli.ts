@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+const cli = fileURLToPath(new URL("../../../packages/cli/bin/nats-pipeline.js", import.meta.url));
+
+export interface PipelineNumbers {
+  readonly name: string;
+  readonly exitCode: number;
+  readonly rowsIn: number;
+  readonly rowsOut: number;
+  readonly badRows: number;
+  readonly droppedRows: number;
+  readonly checkpoints: number;
+  readonly gaps: number;
+  readonly reconnects: number;
+  readonly durationMs: number;
+}
+
+export interface CliResult {
+  /** Null when a signal ended the process. */
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** The pipelines of the summary event; empty when there was none. */
+  readonly pipelines: readonly PipelineNumbers[];
+}
+
+export interface RunningCli {
+  readonly child: ChildProcess;
+  readonly finished: Promise<CliResult>;
+  /** What has been written so far. */
+  stdout(): string;
+  stderr(): string;
+}
+
+export interface CliOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** Starts the command `nats-pipeline` in a process of its own. */
+export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
+  const child = spawn(process.execPath, [cli, ...args], {
+    cwd: options.cwd,
+    env: { ...process.env, NO_COLOR: "1", ...options.env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const finished = new Promise<CliResult>((resolve) => {
+    child.once("close", (exitCode) => {
+      process.off("exit", kill);
+      resolve({ exitCode, stdout, stderr, pipelines: summaryIn(stdout) });
+    });
+  });
+  return { child, finished, stdout: () => stdout, stderr: () => stderr };
+}
+
+export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+  return startCli(args, options).finished;
+}
+
+function summaryIn(stdout: string): readonly PipelineNumbers[] {
+  const last = stdout.trimEnd().split("\n").at(-1) ?? "";
+  if (!last.startsWith('{"event":"summary"')) return [];
+  return (JSON.parse(last) as { pipelines: PipelineNumbers[] }).pipelines;
+}

@@ -1,0 +1,31 @@
+import { startNatsServer } from "@x/nats-testkit";
+import { expect, test } from "vitest";
+import { numberedRows, pipelineSql } from "../src/pipeline-sql.js";
+import { runCli, startCli } from "../src/run-cli.js";
+import { openStreams } from "../src/streams.js";
+import { openWorkFolder } from "../src/work-folder.js";
+
+const [createInput = ""] = pipelineSql({ columns: "n BIGINT, seq BIGINT METADATA FROM 'stream_sequence'" }).split(";");
+
+test("a bare SELECT prints rows as JSON lines; --max-rows ends it; a closed pipe ends it cleanly", async () => {
+  using folder = openWorkFolder();
+  await using server = await startNatsServer();
+  await using streams = await openStreams(server.url);
+  await streams.add("INPUT", "in.rows");
+  await streams.fill("in.rows", numberedRows(1, 50_000));
+  const file = folder.write("job.sql", `${createInput};\nSELECT n AS number, seq FROM input;\n`);
+  const options = { env: { NATS_URL: server.url }, cwd: folder.path };
+
+  const limited = await runCli(["run", file, "--state", "memory:", "--max-rows", "3"], options);
+  expect(limited.exitCode, limited.stderr).toBe(0);
+  expect(limited.stdout).toBe('{"number":1,"seq":1}\n{"number":2,"seq":2}\n{"number":3,"seq":3}\n');
+
+  const all = await runCli(["run", file, "--state", "memory:", "--until-caught-up"], options);
+  expect(all.stdout.trimEnd().split("\n")).toHaveLength(50_000);
+
+  const piped = startCli(["run", file, "--state", "memory:"], options);
+  await new Promise<void>((resolve) => piped.child.stdout?.once("data", () => resolve()));
+  piped.child.stdout?.destroy();
+  const result = await piped.finished;
+  expect(result.exitCode, result.stderr).toBe(0);
+});

@@ -1,0 +1,51 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { startNatsServer } from "@x/nats-testkit";
+import { expect, test } from "vitest";
+import { numberedRows, pipelineSql } from "../src/pipeline-sql.js";
+import { runCli, startCli } from "../src/run-cli.js";
+import { openStreams } from "../src/streams.js";
+import { openWorkFolder } from "../src/work-folder.js";
+
+test("the first signal drains: last rows out, final checkpoint, exit code 0", async () => {
+  using folder = openWorkFolder();
+  await using server = await startNatsServer();
+  await using streams = await openStreams(server.url);
+  await streams.add("INPUT", "in.rows");
+  await streams.add("OUTPUT", "out.rows");
+  await streams.fill("in.rows", numberedRows(1, 100));
+  const file = folder.write("job.sql", pipelineSql());
+  const options = { env: { NATS_URL: server.url }, cwd: folder.path };
+  const running = startCli(["run", file, "--json", "--checkpoint-interval", "1h"], options);
+  while ((await streams.count("OUTPUT")) < 100) await sleep(10);
+  running.child.kill("SIGINT");
+  const result = await running.finished;
+  expect(result.exitCode, result.stderr).toBe(0);
+  expect(result.pipelines).toMatchObject([{ exitCode: 0, rowsIn: 100, rowsOut: 100, checkpoints: 2 }]);
+
+  await streams.fill("in.rows", numberedRows(101, 110));
+  const next = await runCli(["run", file, "--json", "--until-caught-up"], options);
+  expect(next.pipelines).toMatchObject([{ rowsIn: 10, rowsOut: 10 }]);
+});
+
+test("the second signal stops at once with exit code 130", async () => {
+  using folder = openWorkFolder();
+  await using server = await startNatsServer();
+  await using streams = await openStreams(server.url);
+  await streams.add("INPUT", "in.rows");
+  await streams.add("OUTPUT", "out.rows");
+  const file = folder.write("job.sql", pipelineSql());
+  const running = startCli(["run", file, "--json"], { env: { NATS_URL: server.url }, cwd: folder.path });
+  await streams.fill("in.rows", numberedRows(1, 10));
+  while ((await streams.count("OUTPUT")) < 10) await sleep(10);
+  await streams.fill("in.rows", numberedRows(11, 5000));
+  // Nothing can be confirmed any more, so the drain cannot end by itself.
+  server.pause();
+  await sleep(100);
+  running.child.kill("SIGTERM");
+  await sleep(300);
+  running.child.kill("SIGTERM");
+  const result = await running.finished;
+  server.resume();
+  expect(result.exitCode, result.stderr).toBe(130);
+  expect(result.pipelines).toMatchObject([{ exitCode: 130 }]);
+});

@@ -1,0 +1,4 @@
+import { defineConfig } from "vitest/config";
+
+/** Whole pipelines against real servers take their time. */
+export default defineConfig({ test: { name: "e2e", testTimeout: 90_000, hookTimeout: 60_000 } });

@@ -1,0 +1,11 @@
+import type { Command } from "commander";
+import { runCommand } from "./commands/run.js";
+import type { Output } from "./main.js";
+
+/** One command of the command line. A new command is one file and one word in the list below. */
+export interface CliCommand {
+  /** Adds the command to the program; its action reports the exit code by `exit`. */
+  register(program: Command, output: Output, exit: (code: number) => void): void;
+}
+
+export const commands: readonly CliCommand[] = [runCommand];

@@ -1,0 +1,35 @@
+import { readFileSync } from "node:fs";
+import { parseEnv } from "node:util";
+import { ConnectorError, type Environment, type JsonObject } from "@x/connector-api";
+
+/** The process environment with the variables of `--env-file` added; a variable that is already set wins. */
+export function readEnvironment(envFile: string | undefined): Environment {
+  if (envFile === undefined) return process.env;
+  return { ...parseEnv(readText(envFile, "--env-file")), ...process.env };
+}
+
+/** The profiles of `--profiles`: a JSON object of name → profile. */
+export function readProfiles(file: string | undefined): Readonly<Record<string, JsonObject>> {
+  if (file === undefined) return {};
+  const text = readText(file, "--profiles");
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch (cause) {
+    throw new ConnectorError("USAGE", `--profiles ${file}: not valid JSON`, { cause });
+  }
+  if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
+    throw new ConnectorError("USAGE", `--profiles ${file}: expected a JSON object of name → profile`);
+  }
+  return parsed as Readonly<Record<string, JsonObject>>;
+}
+
+/** A file the user named; USAGE with the reason when it cannot be read. */
+export function readText(file: string, what: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : "cannot be read";
+    throw new ConnectorError("USAGE", `${what} ${file}: ${reason}`, { cause });
+  }
+}

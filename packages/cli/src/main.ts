@@ -1,0 +1,42 @@
+import { Command, CommanderError } from "commander";
+import { commands } from "./commands.js";
+import { packageVersion } from "./package-version.js";
+import { renderError } from "./render/error.js";
+
+/** Where a command writes; the process's own streams outside tests. */
+export interface Output {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+}
+
+/**
+ * Runs the command line and resolves to the exit code (`docs/errors.md`). Never rejects and never ends the process by
+ * itself, so that output still being written is not lost.
+ */
+export async function main(argv: readonly string[], output: Output = process): Promise<number> {
+  let exitCode = 0;
+  const program = new Command("nats-pipeline")
+    .description("Run SQL pipelines over NATS Core and JetStream.")
+    .version(packageVersion, "-V, --version")
+    .showSuggestionAfterError()
+    .showHelpAfterError("(add --help for usage)")
+    .configureOutput({
+      writeOut: (text) => output.stdout.write(text),
+      writeErr: (text) => output.stderr.write(text),
+    })
+    .exitOverride();
+  for (const command of commands) {
+    command.register(program, output, (code) => {
+      exitCode = code;
+    });
+  }
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const rendered = renderError(error);
+    output.stderr.write(`${rendered.text}\n`);
+    return rendered.exitCode;
+  }
+}

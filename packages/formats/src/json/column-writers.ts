@@ -1,0 +1,183 @@
+import { type Column, kindOf, printSqlType, type SqlType } from "@x/connector-api";
+import { BadValue, withinElement, withinField } from "../bad-value.js";
+import { isDate, isTime, isUuid } from "../values/calendar.js";
+import { formatDecimal } from "../values/decimal.js";
+import { integerRange } from "../values/integer-range.js";
+import { createRfc3339Writer, timestampUnit } from "../values/timestamp.js";
+import { compileFields } from "./compile-fields.js";
+import { writeJson } from "./json-value.js";
+
+/** How values are written where JSON leaves a choice. */
+export interface JsonWriting {
+  readonly timestampFormat: "rfc3339" | "unix_millis";
+  readonly decimalEncoding: "number" | "string";
+}
+
+/** One row value to JSON text; throws BadValue for a value that the column's type does not hold. */
+export type ValueWriter = (value: unknown) => string;
+
+/** Writes the value of a column; null, or nothing at all, as `null` where the column may be null. */
+function createColumnWriter(column: Column, writing: JsonWriting): ValueWriter {
+  const { name, nullable } = column;
+  const write = createValueWriter(column.type, writing);
+  const expected = `${printSqlType(column.type)} NOT NULL`;
+  return (value) => {
+    try {
+      if (value !== null && value !== undefined) return write(value);
+      if (nullable) return "null";
+      throw new BadValue(expected, kindOf(value));
+    } catch (error) {
+      throw withinField(name, error);
+    }
+  };
+}
+
+/** Compiles the writer of an object: the declared fields in declared order; other keys are ignored. */
+export function compileWriter(columns: readonly Column[], writing: JsonWriting): (row: object) => string {
+  const createField = (column: Column): ValueWriter => createColumnWriter(column, writing);
+  return compileFields(columns, createField, (fields) => {
+    const values = fields.map(({ value }, i) => `v${i} = ${value}`).join(", ");
+    const parts = fields.map(({ key, call, column }, i) => {
+      const before = JSON.stringify(`${i === 0 ? "{" : ","}${key}:`);
+      return `${before} + (${shortcutOf(column.type, `v${i}`)}${call}(v${i}))`;
+    });
+    return parts.length === 0 ? 'return "{}";' : `const ${values}; return ${parts.join(" + ")} + "}";`;
+  });
+}
+
+/** Source that writes the usual value of a type at once and leaves everything else to the field's writer. */
+function shortcutOf(type: SqlType, v: string): string {
+  switch (type.kind) {
+    case "float":
+      return type.bits === 64 ? `typeof ${v} === "number" && ${v} - ${v} === 0 ? ${v} : ` : "";
+    case "integer":
+      if (type.bits === 32 && !type.unsigned) return `typeof ${v} === "number" && (${v} | 0) === ${v} ? ${v} : `;
+      return type.bits === 64 && !type.unsigned ? `Number.isSafeInteger(${v}) ? ${v} : ` : "";
+    default:
+      return "";
+  }
+}
+
+function createValueWriter(type: SqlType, writing: JsonWriting): ValueWriter {
+  const expected = printSqlType(type);
+  const mismatch = (value: unknown): BadValue => new BadValue(expected, kindOf(value));
+  switch (type.kind) {
+    case "boolean":
+      return (value) => {
+        if (typeof value === "boolean") return value ? "true" : "false";
+        throw mismatch(value);
+      };
+    case "integer":
+      return createIntegerWriter(type, expected);
+    case "float": {
+      const isFloat = type.bits === 64 ? Number.isFinite : (value: number) => Number.isFinite(Math.fround(value));
+      return (value) => {
+        if (typeof value !== "number") throw mismatch(value);
+        if (isFloat(value)) return `${value}`;
+        throw new BadValue(expected, "number that JSON or the type cannot hold");
+      };
+    }
+    case "decimal": {
+      const { precision, scale } = type;
+      const whole = precision > scale ? `(0|[1-9]\\d{0,${precision - scale - 1}})` : "0";
+      const usual = new RegExp(`^-?${whole}${scale === 0 ? "" : `\\.\\d{${scale}}`}$`);
+      return (value) => {
+        if (typeof value !== "string") throw new BadValue(`${expected} as a string`, kindOf(value));
+        const decimal = usual.test(value) ? value : formatDecimal(value, precision, scale);
+        if (decimal === undefined) throw new BadValue(expected, "string that does not fit");
+        return writing.decimalEncoding === "number" ? decimal : `"${decimal}"`;
+      };
+    }
+    case "text":
+      return (value) => {
+        if (typeof value === "string") return quote(value);
+        throw mismatch(value);
+      };
+    case "uuid":
+      return createTextWriter(isUuid, "a UUID", expected);
+    case "date":
+      return createTextWriter(isDate, "a date YYYY-MM-DD", expected);
+    case "time":
+      return createTextWriter(isTime, "a time HH:MM:SS", expected);
+    case "bytes":
+      return (value) => {
+        if (!(value instanceof Uint8Array)) throw mismatch(value);
+        return `"${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64")}"`;
+      };
+    case "timestamp":
+      return createTimestampWriter(type.precision, expected, writing);
+    case "json":
+      return (value) => writeJson(value, expected);
+    case "array": {
+      const write = createValueWriter(type.element, writing);
+      return (value) => {
+        if (!Array.isArray(value)) throw mismatch(value);
+        let text = "[";
+        for (let i = 0; i < value.length; i++) {
+          const element: unknown = value[i];
+          try {
+            text += (i === 0 ? "" : ",") + (element === null || element === undefined ? "null" : write(element));
+          } catch (error) {
+            throw withinElement(i, error);
+          }
+        }
+        return `${text}]`;
+      };
+    }
+    case "struct": {
+      const write = compileWriter(type.fields, writing);
+      return (value) => {
+        if (kindOf(value) === "object") return write(value as object);
+        throw mismatch(value);
+      };
+    }
+  }
+}
+
+/** No quote, backslash, control character or surrogate. */
+const plain = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
+
+/** A JSON string. A lone surrogate is written as an escape, so that the text stays valid UTF-8. */
+function quote(text: string): string {
+  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+function createIntegerWriter(type: SqlType & { kind: "integer" }, expected: string): ValueWriter {
+  const { min, max } = integerRange(type);
+  return (value) => {
+    if (typeof value === "number" && !Number.isSafeInteger(value)) {
+      throw new BadValue(expected, "number with a fraction, or beyond 2^53 and not a bigint");
+    }
+    if (typeof value !== "number" && typeof value !== "bigint") throw new BadValue(expected, kindOf(value));
+    if (value >= min && value <= max) return `${value}`;
+    throw new BadValue(expected, `${kindOf(value)} out of range`);
+  };
+}
+
+function createTextWriter(isValid: (text: string) => boolean, what: string, expected: string): ValueWriter {
+  return (value) => {
+    if (typeof value !== "string") throw new BadValue(expected, kindOf(value));
+    if (isValid(value)) return `"${value}"`;
+    throw new BadValue(expected, `string that is not ${what}`);
+  };
+}
+
+function createTimestampWriter(precision: number, type: string, writing: JsonWriting): ValueWriter {
+  const unit = timestampUnit(precision);
+  const writeText = createRfc3339Writer(unit);
+  const expected = unit === "ms" ? `${type} as a Date` : `${type} as a bigint`;
+  return (value) => {
+    if (unit === "ms" ? !(value instanceof Date) : typeof value !== "bigint") {
+      throw new BadValue(expected, kindOf(value));
+    }
+    const time = value as Date | bigint;
+    if (writing.timestampFormat === "unix_millis") {
+      const ms = (time as Date).getTime();
+      if (!Number.isNaN(ms)) return `${ms}`;
+    } else {
+      const text = writeText(time);
+      if (text !== undefined) return `"${text}"`;
+    }
+    throw new BadValue(expected, "a time that cannot be written");
+  };
+}

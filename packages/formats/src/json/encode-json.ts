@@ -1,0 +1,45 @@
+import { type ConnectionSchema, ConnectorError, type Encoder, type SqlType } from "@x/connector-api";
+import { toBadData } from "../bad-value.js";
+import { timestampUnit } from "../values/timestamp.js";
+import { compileWriter, type JsonWriting } from "./column-writers.js";
+
+/**
+ * Encodes a row as one JSON object with every column in declared order. Compiled here, once.
+ * SCHEMA_INVALID when `unix_millis` would cut digits off a TIMESTAMP finer than milliseconds.
+ */
+export function createJsonEncoder(schema: ConnectionSchema, writing: JsonWriting): Encoder {
+  for (const { name, type } of schema.columns) {
+    if (writing.timestampFormat === "unix_millis" && holdsFineTimestamp(type)) {
+      throw new ConnectorError(
+        "SCHEMA_INVALID",
+        `column "${name}" is finer than milliseconds, which json.timestamp_format = 'unix_millis' would cut off; use 'RFC3339', or TIMESTAMP(3)`,
+        { context: { column: name } },
+      );
+    }
+  }
+  const write = compileWriter(schema.columns, writing);
+  return {
+    encode(row) {
+      let text: string;
+      try {
+        text = write(row);
+      } catch (error) {
+        throw toBadData(error);
+      }
+      return Buffer.from(text);
+    },
+  };
+}
+
+function holdsFineTimestamp(type: SqlType): boolean {
+  switch (type.kind) {
+    case "timestamp":
+      return timestampUnit(type.precision) !== "ms";
+    case "array":
+      return holdsFineTimestamp(type.element);
+    case "struct":
+      return type.fields.some((field) => holdsFineTimestamp(field.type));
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,51 @@
+import type { ConnectorError, ConnectorOptions, Environment } from "@x/connector-api";
+
+/** What is sent to the server in CONNECT. The field names are the protocol's, as NATS clients take them. */
+export type AuthReply =
+  | undefined
+  | { readonly user: string; readonly pass?: string }
+  | { readonly jwt: string; readonly nkey?: string; readonly sig?: string };
+
+/**
+ * Answers the server's challenge. The client calls it synchronously on every connect and reconnect. It never throws: an
+ * authenticator that throws during a reconnect closes the connection for good. `nats` 2 and `@nats-io/*` 3 take it as
+ * it is.
+ */
+export type Authenticator = (nonce?: string) => AuthReply;
+
+/**
+ * Authentication as it is stored: plain JSON, secrets as texts that may hold `{{ VAR }}`, `passwordFile` for a file.
+ * A secret that TypeScript gave as a function stays one in memory; `JSON.stringify` then throws UNSUPPORTED.
+ */
+export type StoredAuth = { readonly type: string; readonly [field: string]: string | (() => string) };
+
+/** What a strategy is given when it is opened, once per connection. */
+export interface AuthContext {
+  /** Variables for `{{ NAME }}`. */
+  readonly environment: Environment;
+  /**
+   * Told each time a secret could not be read again and the last good one is used instead. Called while the client
+   * connects; must not throw (what it throws is dropped).
+   */
+  readonly report: (error: ConnectorError) => void;
+}
+
+/** One way to authenticate: the word in `auth.type`, its options, and what it answers. */
+export interface AuthStrategy<Config extends { readonly type: string } = { readonly type: string }> {
+  /** The word in `auth.type = '…'`. */
+  readonly type: Config["type"];
+  /** Every option it takes besides `auth.type`: canonical names, `…_file` forms included. */
+  readonly optionNames: readonly string[];
+  /** Pulls its options. Throws OPTION_MISSING or OPTION_CONFLICT naming them; reads no file and calls no function. */
+  fromOptions(options: ConnectorOptions): StoredAuth;
+  /** True for stored JSON without `type` that means this strategy (Arroyo stores authentication untagged). */
+  matchesUntagged?(fields: { readonly [field: string]: unknown }): boolean;
+  /** Parses the stored form, its names in camelCase or snake_case. Secrets come out wrapped. Throws OPTION_INVALID. */
+  parse(stored: unknown): Config;
+  /**
+   * Resolves variables and reads every secret once. Throws ENV_MISSING or OPTION_INVALID when that fails, never with the
+   * secret. The authenticator reads files and calls functions again each time it is called, and keeps the last good
+   * answer when that fails.
+   */
+  open(config: Config, context: AuthContext): Promise<Authenticator>;
+}

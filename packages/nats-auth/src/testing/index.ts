@@ -1,0 +1,2 @@
+export type { AuthStrategySubject } from "./describe-auth-strategy.js";
+export { describeAuthStrategy } from "./describe-auth-strategy.js";

@@ -1,0 +1,54 @@
+import {
+  type ConnectionSchema,
+  type Connector,
+  ConnectorOptions,
+  type ConstructedOperator,
+  type Environment,
+  type Logger,
+  type OperatorConfig,
+  type TableType,
+} from "@x/connector-api";
+
+/**
+ * What `openSource` and `openSink` share. Every other property is an option of the connector in camelCase, nested where
+ * its name has a dot (`consumer: { maxBatch: 500 }`), and is checked exactly as in SQL.
+ */
+export interface DirectOptions<T> {
+  /** One address, several separated by commas, or a list. */
+  readonly servers?: string | readonly string[];
+  readonly auth?: { readonly type: string; readonly [option: string]: unknown };
+  readonly tls?: object;
+  readonly stream?: string;
+  readonly subject?: string;
+  readonly format: string;
+  /** The columns, from `defineSchema` or elsewhere. */
+  readonly schema: ConnectionSchema<T> | ConnectionSchema;
+  /** Names the pipeline (its checkpoints, its consumers) and the table in errors. */
+  readonly name?: string;
+  /** Default: says nothing. */
+  readonly logger?: Logger;
+  /** Variables for `{{ NAME }}`. Default: `process.env`. */
+  readonly environment?: Environment;
+  /** Ends everything at once when it aborts, the opening included. */
+  readonly signal?: AbortSignal;
+  readonly [option: string]: unknown;
+}
+
+/** Options of an operator, once what is not the connector's own has been taken out. */
+export interface OperatorRequest {
+  readonly type: TableType;
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly schema: ConnectionSchema;
+  readonly environment: Environment;
+}
+
+/** From plain options to an operator, through the stored configuration: the same way as a `CREATE TABLE`. No I/O. */
+export function makeDirectOperator(connector: Connector, request: OperatorRequest): ConstructedOperator {
+  const { type, name, options, schema, environment } = request;
+  const bag = ConnectorOptions.fromObject({ ...options, type }, environment);
+  const connection = connector.fromOptions(name, bag, schema);
+  const config = JSON.parse(connection.config) as OperatorConfig;
+  const profile = connector.parseProfile(config.connection);
+  return connector.makeOperator(profile, connector.parseTable(config.table), config, connection.schema);
+}

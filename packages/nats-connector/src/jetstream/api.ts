@@ -1,0 +1,245 @@
+import { ConnectorError } from "@x/connector-api";
+import type { NatsClient } from "../nats-client.js";
+import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
+import type { ConsumerConfig } from "./consumer-config.js";
+
+/**
+ * JetStream API calls over raw subjects (ADR-1, ADR-15, ADR-31). Every call is one request, waits at most
+ * `timeoutMs`, ends with ABORTED when the signal does, and rejects with a coded error; nothing is retried here.
+ * Sequences are numbers: a stream passes 2^53 after 285 years at a million messages a second.
+ */
+export interface JetStreamApi {
+  /** `$JS.API`, or `$JS.<domain>.API`. */
+  readonly prefix: string;
+  accountInfo(signal?: AbortSignal): Promise<AccountInfo>;
+  /** Rejects with STREAM_NOT_FOUND for an unknown stream. */
+  streamInfo(stream: string, signal?: AbortSignal): Promise<StreamInfo>;
+  /** Names of the streams that capture a subject (which may hold wildcards). */
+  streamNames(subject: string, signal?: AbortSignal): Promise<readonly string[]>;
+  /** Creates a named consumer with `action: "create"`: an equal one is returned as it is, a different one is refused. */
+  createConsumer(stream: string, config: NamedConsumerConfig, signal?: AbortSignal): Promise<ConsumerInfo>;
+  /** Undefined when there is no such consumer. */
+  consumerInfo(stream: string, consumer: string, signal?: AbortSignal): Promise<ConsumerInfo | undefined>;
+  /** Names of all consumers of a stream. */
+  consumerNames(stream: string, signal?: AbortSignal): Promise<readonly string[]>;
+  /** False when there was no such consumer. */
+  deleteConsumer(stream: string, consumer: string, signal?: AbortSignal): Promise<boolean>;
+  /** A stored message, from the stream's leader; undefined when it is not there (any more). */
+  getMessage(stream: string, query: MessageQuery, signal?: AbortSignal): Promise<StoredMessage | undefined>;
+}
+
+export interface JetStreamApiOptions {
+  readonly domain?: string | undefined;
+  /** Default 5000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+export type NamedConsumerConfig = ConsumerConfig & { readonly name: string };
+
+/** By sequence, or the last message of a subject (which may hold wildcards). */
+export type MessageQuery = { readonly seq: number; readonly next_by_subj?: string } | { readonly last_by_subj: string };
+
+export interface AccountInfo {
+  /** Feature level of the server's JetStream API; 0 before 2.11. */
+  readonly level: number;
+  readonly domain: string | undefined;
+}
+
+export interface StreamConfig {
+  readonly name: string;
+  readonly subjects?: readonly string[];
+  readonly retention: "limits" | "interest" | "workqueue";
+  readonly num_replicas: number;
+  readonly max_msg_size?: number;
+  readonly max_msgs_per_subject?: number;
+  /** Nanoseconds; 0 for ever. */
+  readonly max_age?: number;
+  readonly duplicate_window?: number;
+  readonly discard?: "old" | "new";
+  readonly allow_atomic?: boolean;
+  readonly allow_batched?: boolean;
+  readonly allow_rollup_hdrs?: boolean;
+  readonly allow_msg_ttl?: boolean;
+  readonly mirror?: object;
+  readonly sources?: readonly object[];
+  readonly sealed?: boolean;
+  readonly consumer_limits?: { readonly max_ack_pending?: number; readonly inactive_threshold?: number };
+}
+
+export interface StreamState {
+  readonly messages: number;
+  readonly bytes: number;
+  readonly first_seq: number;
+  readonly last_seq: number;
+  readonly num_deleted?: number;
+  readonly consumer_count: number;
+}
+
+export interface StreamInfo {
+  readonly config: StreamConfig;
+  readonly state: StreamState;
+  /** RFC 3339; changes when the stream is made anew. */
+  readonly created: string;
+}
+
+export interface SequencePair {
+  readonly consumer_seq: number;
+  readonly stream_seq: number;
+}
+
+export interface ConsumerInfo {
+  readonly name: string;
+  readonly config: ConsumerConfig;
+  readonly created: string;
+  readonly delivered: SequencePair;
+  readonly ack_floor: SequencePair;
+  readonly num_pending: number;
+  readonly num_ack_pending: number;
+  readonly num_waiting: number;
+  readonly paused?: boolean;
+}
+
+export interface StoredMessage {
+  readonly subject: string;
+  readonly seq: number;
+  /** RFC 3339 with nanoseconds. */
+  readonly time: string;
+  readonly payload: Uint8Array;
+  /** Raw header block (`NATS/1.0\r\n…`); empty without headers. */
+  readonly headers: string;
+}
+
+const JS_NO_MESSAGE_FOUND = 10037;
+const JS_CONSUMER_NOT_FOUND = 10014;
+const DEFAULT_TIMEOUT_MS = 5000;
+
+export function createJetStreamApi(client: NatsClient, options: JetStreamApiOptions = {}): JetStreamApi {
+  const prefix = options.domain === undefined ? "$JS.API" : `$JS.${options.domain}.API`;
+  const timeout = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+
+  /** The answer, or the error codes in `absent` as undefined. */
+  const ask = async (
+    verb: string,
+    body: object | undefined,
+    action: string,
+    signal: AbortSignal | undefined,
+    absent?: number,
+  ): Promise<Answer | undefined> => {
+    const subject = `${prefix}.${verb}`;
+    const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+    let answer: Answer;
+    try {
+      const message = await abortable(client.request(subject, payload, { timeout }), signal);
+      answer = JSON.parse(Buffer.from(message.data).toString()) as Answer;
+    } catch (error) {
+      throw fromClientError(error, action, { subject });
+    }
+    if (answer.error === undefined) return answer;
+    if (absent !== undefined && answer.error.err_code === absent) return undefined;
+    throw fromApiError(answer.error, action, { subject });
+  };
+  const must = async <T>(verb: string, body: object | undefined, action: string, signal?: AbortSignal): Promise<T> =>
+    (await ask(verb, body, action, signal)) as T;
+
+  /** All pages of a list. */
+  const list = async (
+    verb: string,
+    key: "streams" | "consumers",
+    body: object,
+    action: string,
+    signal?: AbortSignal,
+  ): Promise<readonly string[]> => {
+    const names: string[] = [];
+    for (;;) {
+      const page = await must<NamePage>(verb, { ...body, offset: names.length }, action, signal);
+      const found = page[key] ?? [];
+      names.push(...found);
+      if (found.length === 0 || names.length >= page.total) return names;
+    }
+  };
+
+  return {
+    prefix,
+    async accountInfo(signal) {
+      const info = await must<AccountAnswer>("INFO", undefined, "read the account's JetStream information", signal);
+      return { level: Number(info.api?.level ?? 0), domain: info.domain };
+    },
+    streamInfo: (stream, signal) =>
+      must<StreamInfo>(`STREAM.INFO.${stream}`, undefined, `read stream "${stream}"`, signal),
+    streamNames: (subject, signal) =>
+      list("STREAM.NAMES", "streams", { subject }, `find the stream of subject "${subject}"`, signal),
+    createConsumer: (stream, config, signal) =>
+      must<ConsumerInfo>(
+        createVerb(stream, config),
+        { stream_name: stream, config, action: "create" },
+        `create a consumer on stream "${stream}"`,
+        signal,
+      ),
+    async consumerInfo(stream, consumer, signal) {
+      const verb = `CONSUMER.INFO.${stream}.${consumer}`;
+      const action = `read consumer "${consumer}" of stream "${stream}"`;
+      return (await ask(verb, undefined, action, signal, JS_CONSUMER_NOT_FOUND)) as ConsumerInfo | undefined;
+    },
+    consumerNames: (stream, signal) =>
+      list(`CONSUMER.NAMES.${stream}`, "consumers", {}, `list the consumers of stream "${stream}"`, signal),
+    async deleteConsumer(stream, consumer, signal) {
+      const verb = `CONSUMER.DELETE.${stream}.${consumer}`;
+      const action = `delete consumer "${consumer}" of stream "${stream}"`;
+      return (await ask(verb, undefined, action, signal, JS_CONSUMER_NOT_FOUND)) !== undefined;
+    },
+    async getMessage(stream, query, signal) {
+      const verb = `STREAM.MSG.GET.${stream}`;
+      const action = `read a message of stream "${stream}"`;
+      const answer = (await ask(verb, query, action, signal, JS_NO_MESSAGE_FOUND)) as MessageAnswer | undefined;
+      if (answer === undefined) return undefined;
+      const { subject, seq, time, data = "", hdrs = "" } = answer.message;
+      const headers = Buffer.from(hdrs, "base64").toString("latin1");
+      return { subject, seq, time, payload: Buffer.from(data, "base64"), headers };
+    },
+  };
+}
+
+/** The filter is part of the subject, so that permissions can name it (ADR-15); several filters are in the body only. */
+function createVerb(stream: string, config: NamedConsumerConfig): string {
+  const verb = `CONSUMER.CREATE.${stream}.${config.name}`;
+  return config.filter_subject === undefined ? verb : `${verb}.${config.filter_subject}`;
+}
+
+/** The promise, or ABORTED as soon as the signal is. The loser's rejection is handled. */
+export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(new ConnectorError("ABORTED", "stopped", { cause: signal.reason }));
+  });
+  if (signal.aborted) stop();
+  else signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+    promise.catch(() => {});
+  }
+}
+
+interface Answer {
+  readonly error?: ApiErrorBody;
+}
+interface NamePage {
+  readonly total: number;
+  readonly streams?: readonly string[] | null;
+  readonly consumers?: readonly string[] | null;
+}
+interface AccountAnswer {
+  readonly domain?: string;
+  readonly api?: { readonly level?: number | string };
+}
+interface MessageAnswer {
+  readonly message: {
+    readonly subject: string;
+    readonly seq: number;
+    readonly time: string;
+    readonly data?: string;
+    readonly hdrs?: string;
+  };
+}

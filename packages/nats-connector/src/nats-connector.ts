@@ -1,0 +1,178 @@
+import {
+  badDataFromOptions,
+  badDataOptions,
+  type Connection,
+  type ConnectionSchema,
+  type Connector,
+  ConnectorError,
+  type Environment,
+  type Format,
+  framingFromOptions,
+  framingOptions,
+  type JsonObject,
+  type OperatorConfig,
+  type OperatorContext,
+  physicalSchema,
+} from "@x/connector-api";
+import { resolveFormat } from "@x/formats";
+import {
+  type AuthStrategy,
+  authFromOptions,
+  openAuth,
+  parseAuth,
+  parseTls,
+  resolveTls,
+  tlsFromOptions,
+} from "@x/nats-auth";
+import * as connections from "./connection-config.js";
+import { icon } from "./icon.js";
+import { makeOperator } from "./make-operator.js";
+import { metadataColumns } from "./message-metadata.js";
+import type { NatsClient } from "./nats-client.js";
+import { type OpenConnection, openConnection } from "./open-connection.js";
+import { compact, describeStored } from "./parse-stored.js";
+import { parseTable, type TableConfig, tableSchema, tableTypeOf } from "./table-config.js";
+import { declareTableOptions, rateLimitFromOptions, tableFromOptions } from "./table-options.js";
+import { checkTableSchema, metadataFieldsOf } from "./table-schema.js";
+
+type Profile = connections.ConnectionConfig;
+
+export interface NatsConnectorOptions {
+  /** Authentication strategies beside the builtin ones. */
+  readonly auth?: readonly AuthStrategy[];
+  /** Formats beside the builtin ones. */
+  readonly formats?: readonly Format[];
+  /** An open connection to use instead of dialling; never closed by the connector. `servers` is then not needed. */
+  readonly client?: NatsClient;
+  /** Variables for `{{ NAME }}` in stored configuration. Default: `process.env`. */
+  readonly environment?: Environment;
+}
+
+/** The connector behind `connector = 'nats'`, for hosts and engines. Does no I/O by itself; its operators connect. */
+export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profile, TableConfig> {
+  const { auth: strategies = [], formats = [], environment = process.env } = given;
+  const security: connections.ConnectionSecurity = {
+    authFromOptions: (options) => authFromOptions(options, strategies),
+    tlsFromOptions,
+    checkAuth: (stored) => void parseAuth(stored, strategies),
+    checkTls: parseTls,
+  };
+  const parseProfile = (value: unknown): Profile => connections.parseConnection(value, security);
+
+  const connect = async (profile: Profile, context: OperatorContext): Promise<OpenConnection> => {
+    const { servers, wantsTls } = connections.resolveServers(profile.servers, environment);
+    const report = (error: ConnectorError): void => context.logger.warn({ code: error.code }, error.message);
+    const stored: unknown = JSON.parse(profile.auth.reveal());
+    const authenticator = await openAuth(parseAuth(stored, strategies), { environment, report }, strategies);
+    const tls = parseTls(profile.tls);
+    return openConnection(
+      {
+        ...profile,
+        servers,
+        authenticator: authenticator as (nonce?: string) => object,
+        tls: tls === undefined ? (wantsTls ? {} : undefined) : resolveTls(tls, environment),
+        domain: profile.jetstreamDomain,
+        name: profile.connectionName ?? context.identity.pipeline,
+        client: given.client,
+      },
+      context,
+    );
+  };
+  const toConnection = (
+    id: string | undefined,
+    name: string,
+    schema: ConnectionSchema | undefined,
+    config: Omit<OperatorConfig, "metadataFields">,
+    table: TableConfig,
+  ): Connection => {
+    if (schema === undefined) throw new ConnectorError("SCHEMA_INVALID", `table "${name}" needs columns`);
+    const metadataFields = metadataFieldsOf(schema);
+    if (config.format !== undefined) {
+      const { type, ...formatOptions } = config.format;
+      const format = resolveFormat(type, formats);
+      checkTableSchema(table, schema, metadataFields, format, format.parse(formatOptions) as never);
+    }
+    const type = tableTypeOf(table);
+    const what = "stream" in table ? `stream ${table.stream}` : `subject ${table.subject}`;
+    const text = JSON.stringify({ ...config, metadataFields } satisfies OperatorConfig);
+    return { id, connector: "nats", name, type, schema, config: text, description: `NATS ${type}, ${what}` };
+  };
+
+  return {
+    name: "nats",
+    metadata: () => ({
+      id: "nats",
+      name: "NATS",
+      description: "Reads and writes NATS Core subjects and JetStream streams",
+      icon,
+      source: true,
+      sink: true,
+      testing: false,
+      customSchemas: true,
+      connectionSchema: describeStored(connections.connectionSchema),
+      tableSchema: describeStored(tableSchema),
+    }),
+    metadataColumns: () => metadataColumns,
+    parseProfile,
+    parseTable,
+    configDescription: connections.describeConnection,
+    tableType: (_profile, table) => tableTypeOf(table),
+    getSchema: (_profile, _table, schema) => schema,
+    fromOptions(name, options, schema, profile) {
+      options.declare([...connections.connectionOptions, "format", ...badDataOptions]);
+      options.pullOptionalString("connector");
+      declareTableOptions(options);
+      // Owners that declare names of their own come before the first required option: unknown is told before missing.
+      const formatName = options.pullOptionalString("format");
+      const format = formatName === undefined ? undefined : resolveFormat(formatName, formats);
+      const formatOptions = format?.fromOptions(options);
+      const noServers = given.client !== undefined && profile === undefined && !options.has("servers");
+      const known = noServers ? parseProfile({ servers: "handed-in" }) : profile;
+      const connection = connections.connectionFromOptions(options, security, known);
+      const badData = badDataFromOptions(options);
+      const table = tableFromOptions(options);
+      const isSource = tableTypeOf(table) === "source";
+      if (!isSource) options.declare(framingOptions, "a source");
+      const reading = isSource
+        ? { framing: framingFromOptions(options), rateLimit: rateLimitFromOptions(options) }
+        : {};
+      const type = format?.name ?? options.pullString("format");
+      options.finish();
+      const stored = { connection: connections.storeConnection(connection), table: table as unknown as JsonObject };
+      const config = compact({ ...stored, format: { ...formatOptions, type }, badData, ...reading });
+      return toConnection(undefined, name, schema, config as OperatorConfig, table);
+    },
+    fromConfig: (id, name, profile, table, schema) =>
+      toConnection(
+        id,
+        name,
+        schema,
+        { connection: connections.storeConnection(profile), table: table as unknown as JsonObject },
+        table,
+      ),
+    makeOperator(profile, table, config, schema) {
+      if (config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");
+      const { type, ...stored } = config.format;
+      const format = resolveFormat(type, formats);
+      const formatOptions = format.parse(stored);
+      checkTableSchema(table, schema, config.metadataFields, format, formatOptions as never);
+      const physical = physicalSchema(schema);
+      const unable = new ConnectorError("UNSUPPORTED", `format "${type}" cannot be used here`);
+      return makeOperator(table, config, schema, {
+        name: "stream" in table ? table.stream : table.subject,
+        connectTimeoutMs: profile.connectTimeoutMs,
+        connect: (context) => connect(profile, context),
+        openDecoder: async (signal) => {
+          const decoder = await format.openDecoder?.(formatOptions, { schema: physical, signal });
+          if (decoder === undefined) throw unable;
+          return decoder;
+        },
+        openEncoder: async (signal) => {
+          const encoder = await format.openEncoder?.(formatOptions, { schema: physical, signal });
+          if (encoder === undefined) throw unable;
+          return encoder;
+        },
+      });
+    },
+  };
+}

@@ -1,0 +1,208 @@
+import { ConnectorError, type ErrorCode, isConnectorError, type Retry } from "@x/connector-api";
+
+/**
+ * The one place where foreign errors become coded ones: JetStream API errors by `err_code`, server statuses by number,
+ * errors of the client (`nats` 2 and `@nats-io` 3) and of Node by code or class name. Never by English.
+ */
+
+/** Error part of a JetStream API answer (ADR-7). */
+export interface ApiErrorBody {
+  readonly code?: number;
+  readonly err_code?: number;
+  readonly description?: string;
+}
+
+interface Rule {
+  readonly code: ErrorCode;
+  readonly retry?: Retry;
+  /** What to do about it, appended to the message. */
+  readonly remedy?: string;
+}
+
+const unavailable: Rule = { code: "SERVER_UNAVAILABLE" };
+const refused: Rule = { code: "CONSUMER_REFUSED" };
+const noCapacity: Rule = { code: "CAPACITY" };
+const incapable: Rule = { code: "CAPABILITY_MISSING" };
+
+/** JetStream `err_code` → code. Numbers from nats-server `server/errors.json`. */
+const apiErrors: Readonly<Record<number, Rule>> = {
+  10002: noCapacity, // account resources exceeded
+  10003: refused, // bad request
+  10004: unavailable, // cluster incomplete
+  10005: noCapacity, // no suitable peers
+  10007: unavailable, // cluster peer not member
+  10008: unavailable, // system temporarily unavailable
+  10009: unavailable, // no leader
+  10012: refused, // consumer create
+  10013: refused, // consumer name exists with another configuration
+  10014: { code: "POSITION_LOST" }, // consumer not found
+  10023: noCapacity, // insufficient resources
+  10025: refused, // invalid JSON
+  10026: { code: "CONSUMER_REFUSED", remedy: "raise the limit on consumers or remove unused ones" },
+  10028: noCapacity, // memory
+  10039: { code: "CAPABILITY_MISSING", remedy: "enable JetStream for this account" },
+  10047: noCapacity, // storage
+  10054: { code: "MESSAGE_TOO_LARGE" },
+  10059: { code: "STREAM_NOT_FOUND", remedy: "create it first, or correct the name" },
+  10060: { code: "STREAM_MISMATCH" },
+  10071: { code: "PROGRESS_MISMATCH" }, // wrong last sequence
+  10076: { code: "CAPABILITY_MISSING", remedy: "start the server with JetStream enabled" },
+  10077: noCapacity, // stream store failed; also maximum messages or bytes with discard new
+  10084: refused, // ack policy on a work queue
+  10093: refused, // filter is no subset of the stream's subjects
+  10094: { code: "CONSUMER_REFUSED", remedy: "give consumer.filter_subjects" },
+  10098: refused, // work queue needs explicit ack
+  10099: { code: "CONSUMER_REFUSED", remedy: "a work-queue stream can be read by one pipeline" },
+  10100: { code: "CONSUMER_REFUSED", remedy: "a work-queue stream can be read by one pipeline" },
+  10101: refused, // work queue needs deliver all
+  10118: unavailable, // stream offline
+  10119: unavailable, // consumer offline
+  10121: refused, // max_ack_pending beyond the stream's limit
+  10137: refused, // duplicate filter subjects
+  10138: refused, // overlapping filter subjects
+  10148: refused, // consumer exists
+  10164: { code: "PROGRESS_MISMATCH" },
+  10167: unavailable, // too many requests
+  10174: incapable, // atomic publish not enabled
+  10176: unavailable, // batch incomplete
+  10205: incapable, // batched publish not enabled
+  10210: unavailable, // too many open batches
+  10211: unavailable,
+};
+
+/** Fallback by the HTTP-like `code` of an API error or status message. */
+const apiStatuses: Readonly<Record<number, Rule>> = {
+  400: refused,
+  403: { code: "PERMISSION_DENIED" },
+  404: { code: "POSITION_LOST" },
+  408: unavailable,
+  409: refused,
+  429: unavailable,
+  503: unavailable,
+};
+
+const cannotConnect: Rule = { code: "CONNECT_FAILED" };
+const lost: Rule = { code: "CONNECTION_LOST" };
+const badAuth: Rule = { code: "AUTH_FAILED" };
+const badTls: Rule = { code: "TLS_FAILED" };
+
+/** Error codes of `nats` 2 and of Node, class names of `@nats-io` 3. */
+const clientErrors: Readonly<Record<string, Rule>> = {
+  "503": unavailable,
+  NoRespondersError: unavailable,
+  TIMEOUT: unavailable,
+  TimeoutError: unavailable,
+  CANCELLED: lost,
+  DISCONNECT: lost,
+  CONNECTION_CLOSED: lost,
+  ClosedConnectionError: lost,
+  CONNECTION_DRAINING: lost,
+  DrainingConnectionError: lost,
+  SUB_CLOSED: lost,
+  CONNECTION_REFUSED: cannotConnect,
+  CONNECTION_TIMEOUT: cannotConnect,
+  ConnectionError: cannotConnect,
+  ECONNREFUSED: cannotConnect,
+  ECONNRESET: cannotConnect,
+  EHOSTUNREACH: cannotConnect,
+  ENETUNREACH: cannotConnect,
+  ENOTFOUND: cannotConnect,
+  EAI_AGAIN: cannotConnect,
+  ETIMEDOUT: cannotConnect,
+  EPIPE: cannotConnect,
+  AUTHORIZATION_VIOLATION: badAuth,
+  AuthorizationError: badAuth,
+  BAD_AUTHENTICATION: badAuth,
+  BAD_CREDS: badAuth,
+  AUTHENTICATION_TIMEOUT: badAuth,
+  ACCOUNT_EXPIRED: badAuth,
+  AUTHENTICATION_EXPIRED: { code: "AUTH_EXPIRED" },
+  UserAuthenticationExpiredError: { code: "AUTH_EXPIRED" },
+  PERMISSIONS_VIOLATION: { code: "PERMISSION_DENIED" },
+  PermissionViolationError: { code: "PERMISSION_DENIED" },
+  MAX_PAYLOAD_EXCEEDED: { code: "MESSAGE_TOO_LARGE" },
+  TLS: badTls,
+  SERVER_OPT_NA: badTls,
+  EPROTO: badTls,
+  CERT_HAS_EXPIRED: badTls,
+  DEPTH_ZERO_SELF_SIGNED_CERT: badTls,
+  SELF_SIGNED_CERT_IN_CHAIN: badTls,
+  UNABLE_TO_GET_ISSUER_CERT: badTls,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: badTls,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: badTls,
+  ERR_TLS_CERT_ALTNAME_INVALID: badTls,
+};
+
+/** The coded error of a JetStream API answer. `action` says what was asked (`create the consumer of stream "S"`). */
+export function fromApiError(
+  error: ApiErrorBody,
+  action: string,
+  context: Readonly<Record<string, unknown>> = {},
+): ConnectorError {
+  const rule = apiErrors[error.err_code ?? 0] ?? apiStatuses[error.code ?? 0] ?? { code: "UNEXPECTED" };
+  const text = `cannot ${action}: ${error.description ?? "the server refused"}`;
+  return new ConnectorError(rule.code, rule.remedy === undefined ? text : `${text}; ${rule.remedy}`, {
+    ...(rule.retry === undefined ? {} : { retry: rule.retry }),
+    context: { ...context, errCode: error.err_code, status: error.code },
+  });
+}
+
+/** The coded error of something the client or Node threw or rejected with; a ConnectorError is returned as it is. */
+export function fromClientError(
+  error: unknown,
+  action: string,
+  context: Readonly<Record<string, unknown>> = {},
+): ConnectorError {
+  if (isConnectorError(error)) return error;
+  const known = findKnown(error);
+  const code = known?.rule.code ?? "UNEXPECTED";
+  const violation = code === "PERMISSION_DENIED" ? permissionOf(known?.error) : undefined;
+  const reason =
+    violation === undefined
+      ? (reasons[code] ?? messageOf(error))
+      : `the server denies this user the ${violation.operation} "${violation.subject}"`;
+  return new ConnectorError(code, `cannot ${action}: ${reason}`, {
+    cause: error,
+    context: { ...context, ...violation },
+  });
+}
+
+/** True for an error that waiting may cure; such a one never ends a running source or sink. */
+export function isTransient(error: unknown): boolean {
+  return isConnectorError(error) && error.retry === "backoff";
+}
+
+/** What a permission error of either client says was refused; undefined for anything else. */
+export function permissionOf(error: unknown): { operation: string; subject: string } | undefined {
+  if (typeof error !== "object" || error === null) return undefined;
+  const facts = error as { permissionContext?: unknown; operation?: unknown; subject?: unknown };
+  const { operation, subject } = (facts.permissionContext ?? facts) as { operation?: unknown; subject?: unknown };
+  return typeof operation === "string" && typeof subject === "string" ? { operation, subject } : undefined;
+}
+
+const reasons: Partial<Record<ErrorCode, string>> = {
+  SERVER_UNAVAILABLE: "no answer from the server (JetStream off, no leader, or overloaded)",
+  CONNECTION_LOST: "the connection is lost",
+};
+
+/** The deepest cause we know: wrappers such as RequestError say less than what they wrap. */
+function findKnown(error: unknown): { rule: Rule; error: unknown } | undefined {
+  let found: { rule: Rule; error: unknown } | undefined;
+  let current = error;
+  for (let depth = 0; depth < 5 && typeof current === "object" && current !== null; depth++) {
+    const facts = current as { code?: unknown; name?: unknown; cause?: unknown; chainedError?: unknown };
+    const rule = ruleOf(facts.code) ?? ruleOf(facts.name);
+    if (rule !== undefined) found = { rule, error: current };
+    current = facts.cause ?? facts.chainedError;
+  }
+  return found;
+}
+
+function ruleOf(key: unknown): Rule | undefined {
+  if (typeof key !== "string") return undefined;
+  return clientErrors[key] ?? (key.startsWith("ERR_SSL_") || key.startsWith("ERR_TLS_") ? badTls : undefined);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,23 @@
+import { ConnectorError, type JsonObject, kindOf } from "@x/connector-api";
+import { z } from "zod";
+
+/** Parses stored configuration. Throws OPTION_INVALID naming the path, never the value: it may be a secret. */
+export function parseStored<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const path = [what, ...(issue?.path ?? []).map(String)].join(".");
+  throw new ConnectorError("OPTION_INVALID", `${path}: ${issue?.message ?? `unexpected ${kindOf(value)}`}`, {
+    context: { path },
+  });
+}
+
+/** A JSON Schema 2020-12 of what may be written, for forms. */
+export function describeStored(schema: z.ZodType): JsonObject {
+  return z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonObject;
+}
+
+/** The object without the keys that hold `undefined`, so that defaults and absent keys mean the same. */
+export function compact<T extends object>(value: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, held]) => held !== undefined)) as never;
+}

@@ -1,0 +1,51 @@
+import { type OperatorContext, type SinkOperator, toConnectorError } from "@x/connector-api";
+import type { JetStreamApi } from "../jetstream/api.js";
+import type { CoreSinkTable } from "../table-config.js";
+import { compileHeaders } from "./encoded-headers.js";
+import { FlushedPublisher } from "./flushed-publisher.js";
+import { createSinkOperator, type SinkSettings } from "./sink-operator.js";
+import { compileSubjectTemplate } from "./subject-template.js";
+import { UnconfirmedPublisher } from "./unconfirmed-publisher.js";
+
+/**
+ * A sink to Core subjects: `flush` resolves when the server has received every row before it. Who listens is not known
+ * to it, and a stream that captures the subject may drop what comes faster than it stores: `open` warns of one by name.
+ */
+export function createCoreSink(settings: SinkSettings<CoreSinkTable>): SinkOperator {
+  const { table, schema } = settings;
+  const subject = compileSubjectTemplate(table.subject, schema);
+  const headers = compileHeaders({ fixed: {}, templates: table.headers }, schema);
+  return createSinkOperator(settings, {
+    subject,
+    headers,
+    async attach(link, context, encoder) {
+      await warnOfStreams(link.api, subject.pattern, context);
+      if (table.delivery === "at_most_once") return { publisher: new UnconfirmedPublisher({ link, context }) };
+      const publisher = new FlushedPublisher({
+        link,
+        maxInFlight: table.maxInFlight,
+        maxInFlightBytes: table.maxInFlightBytes,
+        context,
+        refuse: (error) => encoder.refuse(error),
+      });
+      return { publisher };
+    },
+  });
+}
+
+/** No JetStream, or no permission to ask: then there is nothing to warn of that we could know. */
+async function warnOfStreams(api: JetStreamApi, pattern: string, context: OperatorContext): Promise<void> {
+  try {
+    const streams = await api.streamNames(pattern, context.signal);
+    if (streams.length === 0) return;
+    const names = streams.map((name) => `"${name}"`).join(", ");
+    context.logger.warn(
+      { subject: pattern, streams },
+      `stream ${names} captures "${pattern}": Core publishes into a stream can be dropped without a sign; name the stream in the option stream to have them acknowledged`,
+    );
+  } catch (error) {
+    const { code, message } = toConnectorError(error);
+    if (code === "ABORTED") throw error;
+    context.logger.debug({ code }, `cannot ask for streams on "${pattern}": ${message}`);
+  }
+}

@@ -1,0 +1,79 @@
+import { ConnectorError, type Row, type SinkEncoder } from "@x/connector-api";
+import type { HeaderEncoder } from "./encoded-headers.js";
+import type { Publisher } from "./publisher.js";
+import type { SubjectTemplate } from "./subject-template.js";
+
+export interface RowWriterOptions {
+  readonly encoder: SinkEncoder;
+  readonly subject: SubjectTemplate;
+  readonly headers: HeaderEncoder;
+  readonly publisher: Publisher;
+  /** What the server takes at most, headers included. Asked once per batch: a reconnect may change it. */
+  readonly maxMessageBytes: () => number;
+}
+
+/** Turns rows into messages and hands them to a publisher, as far as it has room. */
+export class RowWriter {
+  readonly #options: RowWriterOptions;
+
+  constructor(options: RowWriterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Takes all rows over, in order: at once and without a promise when there is room for them. Rejects with the error of
+   * a refused row under `bad_data = 'fail'` (rows before it are taken over), or with what the publisher failed with.
+   */
+  write(rows: readonly Readonly<Row>[]): void | Promise<void> {
+    let next: number;
+    try {
+      next = this.#writeFrom(rows, 0);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (next === rows.length && this.#options.publisher.hasRoom) return undefined;
+    return this.#writeRest(rows, next);
+  }
+
+  async #writeRest(rows: readonly Readonly<Row>[], from: number): Promise<void> {
+    const { publisher } = this.#options;
+    let next = from;
+    do {
+      if (!publisher.hasRoom) await publisher.room();
+      next = this.#writeFrom(rows, next);
+    } while (next < rows.length);
+  }
+
+  /** Writes rows until there are no more or there is no room; returns the index of the first one left. */
+  #writeFrom(rows: readonly Readonly<Row>[], from: number): number {
+    const { encoder, subject: template, headers: headerEncoder, publisher } = this.#options;
+    const maxBytes = this.#options.maxMessageBytes();
+    for (let i = from; i < rows.length; i++) {
+      if (!publisher.hasRoom) return i;
+      const row = rows[i] as Readonly<Row>;
+      const payload = encoder.encode(row);
+      if (payload === undefined) continue;
+      let subject: string;
+      let headers: Uint8Array | undefined;
+      try {
+        subject = template.subject(row);
+        headers = headerEncoder.encode(row);
+        const bytes = headers === undefined ? payload.length : payload.length + headers.length;
+        if (bytes > maxBytes) throw tooLarge(subject, bytes, maxBytes);
+      } catch (error) {
+        encoder.refuse(error);
+        continue;
+      }
+      publisher.add(subject, payload, headers);
+    }
+    return rows.length;
+  }
+}
+
+function tooLarge(subject: string, bytes: number, maxBytes: number): ConnectorError {
+  return new ConnectorError(
+    "MESSAGE_TOO_LARGE",
+    `a message to "${subject}" has ${bytes} bytes with its headers, more than the ${maxBytes} that the server takes`,
+    { context: { subject, bytes, maxBytes } },
+  );
+}

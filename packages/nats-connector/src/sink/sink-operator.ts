@@ -1,0 +1,99 @@
+import {
+  type BadDataConfig,
+  type Barrier,
+  type ConnectionSchema,
+  ConnectorError,
+  createSinkEncoder,
+  type Encoder,
+  type OperatorContext,
+  type RecordBatch,
+  type SinkEncoder,
+  type SinkOperator,
+  type SinkStart,
+} from "@x/connector-api";
+import { abortable } from "../jetstream/api.js";
+import type { OpenConnection } from "../open-connection.js";
+import type { HeaderEncoder } from "./encoded-headers.js";
+import type { Publisher } from "./publisher.js";
+import { RowWriter } from "./row-writer.js";
+import type { SubjectTemplate } from "./subject-template.js";
+
+/** What every sink is made of, whatever it publishes with. Nothing here does I/O before `open`. */
+export interface SinkSettings<Table> {
+  /** For logs and errors: the table's name. */
+  readonly name: string;
+  readonly table: Table;
+  /** The columns of a row. */
+  readonly schema: ConnectionSchema;
+  readonly badData: BadDataConfig;
+  /** Opens the format. Called once, within `open`. */
+  readonly openEncoder: (signal: AbortSignal) => Promise<Encoder>;
+  /** Connects. Called once, within `open`; the operator closes what it got. */
+  readonly connect: (context: OperatorContext) => Promise<OpenConnection>;
+}
+
+/** How one kind of sink gets from a connection to a publisher. */
+export interface SinkKind {
+  readonly subject: SubjectTemplate;
+  readonly headers: HeaderEncoder;
+  /** Checks the destination and starts publishing. */
+  attach(link: OpenConnection, context: OperatorContext, encoder: SinkEncoder): Promise<Attached>;
+}
+
+export interface Attached {
+  readonly publisher: Publisher;
+  /** The destination's own limit of a message with its headers, beside the server's. */
+  readonly maxMessageBytes?: number | undefined;
+}
+
+/** The operator around a kind of sink: order of opening, batches, barriers, closing. */
+export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: SinkKind): SinkOperator {
+  let link: OpenConnection | undefined;
+  let publisher: Publisher | undefined;
+  let writer: RowWriter | undefined;
+  let closed = false;
+  let stopWatching = (): void => {};
+
+  const opened = <T>(part: T | undefined): T => {
+    if (part !== undefined && !closed) return part;
+    throw new ConnectorError("CLOSED", `sink "${settings.name}" is ${closed ? "closed" : "not open"}`);
+  };
+  const close = async (): Promise<void> => {
+    closed = true;
+    stopWatching();
+    publisher?.close();
+    await link?.close();
+  };
+
+  return {
+    name: settings.name,
+    async open(context: OperatorContext): Promise<SinkStart> {
+      const format = await abortable(settings.openEncoder(context.signal), context.signal);
+      const encoder = createSinkEncoder(format, settings.badData, context.counters);
+      link = await settings.connect(context);
+      const attached = await kind.attach(link, context, encoder);
+      publisher = attached.publisher;
+      const { subject, headers } = kind;
+      const maxMessageBytes = messageLimit(link, attached.maxMessageBytes);
+      writer = new RowWriter({ encoder, subject, headers, publisher, maxMessageBytes });
+      const stop = (): void =>
+        publisher?.fail(new ConnectorError("ABORTED", "stopped", { cause: context.signal.reason }));
+      context.signal.addEventListener("abort", stop, { once: true });
+      stopWatching = () => context.signal.removeEventListener("abort", stop);
+      if (context.signal.aborted) stop();
+      return {};
+    },
+    processBatch: (batch: RecordBatch) => opened(writer).write(batch.rows),
+    flush: async (_barrier: Barrier) => opened(publisher).delivered(),
+    close,
+  };
+}
+
+/** The server's limit of now; between two connections the one before. */
+function messageLimit(link: OpenConnection, own: number | undefined): () => number {
+  let last = Number.POSITIVE_INFINITY;
+  return () => {
+    last = link.client.info?.max_payload ?? last;
+    return own === undefined || own > last ? last : own;
+  };
+}

@@ -1,0 +1,104 @@
+import { ConnectorError, type OperatorContext } from "@x/connector-api";
+import { fromClientError } from "../nats-errors.js";
+import type { OpenConnection } from "../open-connection.js";
+import { HeaderCursor } from "./encoded-headers.js";
+import type { Publisher } from "./publisher.js";
+
+export interface UnconfirmedPublisherOptions {
+  readonly link: OpenConnection;
+  readonly context: Pick<OperatorContext, "counters" | "logger">;
+}
+
+const ROUND_MESSAGES = 2000;
+const ROUND_BYTES = 1024 * 1024;
+
+/**
+ * At most once: a message is handed to the client and forgotten. It waits while there is no connection, and for a round
+ * trip now and then (backpressure); what was under way when a connection broke is lost, logged, and not in `rowsOut`.
+ */
+export class UnconfirmedPublisher implements Publisher {
+  readonly #options: UnconfirmedPublisherOptions;
+  readonly #cursor = new HeaderCursor();
+  readonly #withHeaders = { headers: this.#cursor };
+  readonly #stopListening: () => void;
+  readonly #stop = new AbortController();
+  #failure: ConnectorError | undefined;
+  #messages = 0;
+  #bytes = 0;
+  /** The connection epoch of the messages since the last round trip. */
+  #epoch: number;
+  #round: Promise<void> | undefined;
+
+  constructor(options: UnconfirmedPublisherOptions) {
+    this.#options = options;
+    this.#epoch = options.link.epoch;
+    this.#stopListening = options.link.listen({
+      refused: (error) => {
+        if (error.code === "PERMISSION_DENIED" && error.context.operation === "publish") this.fail(error);
+      },
+    });
+  }
+
+  get hasRoom(): boolean {
+    return this.#messages < ROUND_MESSAGES && this.#bytes < ROUND_BYTES && this.#options.link.connected;
+  }
+
+  add(subject: string, payload: Uint8Array, headers: Uint8Array | undefined): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    const { client } = this.#options.link;
+    if (headers !== undefined) this.#cursor.bytes = headers;
+    try {
+      if (headers === undefined) client.publish(subject, payload);
+      else client.publish(subject, payload, this.#withHeaders);
+    } catch (error) {
+      throw fromClientError(error, `publish to "${subject}"`);
+    }
+    this.#messages += 1;
+    this.#bytes += payload.length;
+  }
+
+  room(): Promise<void> {
+    return this.delivered();
+  }
+
+  delivered(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    this.#round ??= this.#roundTrip().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  fail(error: ConnectorError): void {
+    this.#failure ??= error;
+    this.#stop.abort();
+  }
+
+  close(): void {
+    this.#stopListening();
+    this.fail(new ConnectorError("CLOSED", "the sink is closed"));
+  }
+
+  async #roundTrip(): Promise<void> {
+    const { link, context } = this.#options;
+    const messages = this.#messages;
+    let kept = link.epoch === this.#epoch;
+    try {
+      if (messages > 0 && link.connected) await link.client.flush();
+    } catch {
+      kept = false;
+    }
+    if (this.#failure === undefined) {
+      await link
+        .whenConnected(this.#stop.signal)
+        .catch((error: unknown) => this.fail(fromClientError(error, "publish")));
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+    kept &&= link.epoch === this.#epoch;
+    if (kept) context.counters.rowsOut += messages;
+    else if (messages > 0) context.logger.warn({ messages }, "the connection broke: these messages may be lost");
+    this.#epoch = link.epoch;
+    this.#messages = 0;
+    this.#bytes = 0;
+  }
+}

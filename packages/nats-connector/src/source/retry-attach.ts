@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isConnectorError, type Logger } from "@x/connector-api";
+import { abortable } from "../jetstream/api.js";
+import type { OpenConnection } from "../open-connection.js";
+
+export interface RetryAttachOptions {
+  readonly connection: OpenConnection;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  /** When transient errors become final; infinite for a source that is under way. */
+  readonly deadline: number;
+}
+
+const FIRST_DELAY_MS = 50;
+const LAST_DELAY_MS = 2000;
+/** A server that comes back may know its streams a moment later than its clients. */
+const PATIENCE_MS = 10_000;
+/** Connected, but nobody answers for JetStream: another server of the cluster may. */
+const MOVE_AFTER_MS = 30_000;
+
+/** Tries until it works: transient errors wait and go on, everything else is thrown as it is. */
+export async function retryAttach<T>(options: RetryAttachOptions, attempt: () => Promise<T>): Promise<T> {
+  const { connection, signal, logger, deadline } = options;
+  const underWay = deadline === Number.POSITIVE_INFINITY;
+  let movedAt = Date.now();
+  const begun = Date.now();
+  for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(LAST_DELAY_MS, delayMs * 2)) {
+    try {
+      await connection.whenConnected(signal);
+      return await attempt();
+    } catch (error) {
+      if (connection.lost.aborted) throw connection.lost.reason;
+      if (signal.aborted || !isConnectorError(error)) throw error;
+      const missing = error.code === "STREAM_NOT_FOUND" || error.code === "CAPABILITY_MISSING";
+      const patient = underWay && missing && Date.now() - begun < PATIENCE_MS;
+      if (error.retry === "never" && !patient) throw error;
+      if (Date.now() + delayMs >= deadline) throw error;
+      logger.debug({ code: error.code, delayMs }, error.message);
+    }
+    if (underWay && connection.connected && Date.now() - movedAt > MOVE_AFTER_MS) {
+      movedAt = Date.now();
+      await connection.client.reconnect().catch(() => {});
+    }
+    await abortable(sleep(delayMs), signal);
+  }
+}

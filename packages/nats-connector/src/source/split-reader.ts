@@ -1,0 +1,207 @@
+import { ConnectorError, type OperatorCounters, type SourceCollector, type SplitCollector } from "@x/connector-api";
+import type { AckReplyReader } from "../jetstream/ack-reply.js";
+import type { PullReader } from "../jetstream/pull-loop.js";
+import type { NatsMessage } from "../nats-client.js";
+import type { Acks } from "./acks.js";
+
+/** Why reading from one consumer ended. */
+export type ReadEnd =
+  | { readonly kind: "caught-up" }
+  | { readonly kind: "doubt"; readonly reason: string }
+  | { readonly kind: "failed"; readonly error: ConnectorError };
+
+export interface SplitReaderOptions {
+  /** Last message handed to the collector by earlier readers, or the place to start after. */
+  readonly cursor: number;
+  /** Reading is done when the cursor reaches it or nothing is left to deliver; undefined: never. */
+  readonly target: number | undefined;
+  /** True when sequences may jump by design, because of a filter or a limit per subject: a jump then says nothing. */
+  readonly jumpsByDesign: boolean;
+  readonly split: SplitCollector<NatsMessage>;
+  readonly collector: SourceCollector;
+  readonly counters: OperatorCounters;
+  /** Undefined on a consumer without acks: nothing is remembered then. */
+  readonly acks: Acks | undefined;
+  readonly replies: AckReplyReader;
+  /** First sequence the stream still holds. */
+  firstSequence(): Promise<number>;
+  /** Messages the consumer has still to deliver. */
+  pendingCount(): Promise<number>;
+  ended(end: ReadEnd): void;
+}
+
+/** Messages between two looks at how many are left. */
+const LAG_MASK = 255;
+
+/**
+ * Reads the messages of one consumer: checks that none is missing and hands each to the collector once, in order.
+ * `message` runs once per message and makes no object.
+ */
+export class SplitReader implements PullReader {
+  /** Last sequence given to the collector. */
+  cursor: number;
+  /** Position of that message; undefined before the first. */
+  position: string | undefined;
+  /** Messages dropped because they had been read before. */
+  duplicates = 0;
+  /** Sequences that the stream no longer held although it holds older ones. */
+  interiorDeletes = 0;
+  readonly #split: SplitCollector<NatsMessage>;
+  readonly #collector: SourceCollector;
+  readonly #replies: AckReplyReader;
+  readonly #acks: Acks | undefined;
+  readonly #options: SplitReaderOptions;
+  readonly #target: number;
+  readonly #stopsWhenEmpty: boolean;
+  /** Number of the last delivery. */
+  consumerSeq = 0;
+  /** Jumps up to here are known to be no gap. */
+  #trustedSeq: number;
+  /** Messages behind a jump, until the stream has said what is between. */
+  #held: NatsMessage[] | undefined;
+  #done = false;
+
+  constructor(options: SplitReaderOptions) {
+    this.cursor = options.cursor;
+    this.#options = options;
+    this.#split = options.split;
+    this.#collector = options.collector;
+    this.#replies = options.replies;
+    this.#acks = options.acks;
+    this.#target = options.target ?? Number.POSITIVE_INFINITY;
+    this.#stopsWhenEmpty = options.target !== undefined;
+    this.#trustedSeq = options.jumpsByDesign ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get hasRoom(): boolean {
+    return !this.#done && this.#collector.hasRoom;
+  }
+
+  room(): Promise<void> {
+    return this.#collector.room();
+  }
+
+  message(message: NatsMessage, reply: string): void {
+    if (this.#done) return;
+    const replies = this.#replies;
+    replies.read(reply);
+    const consumerSeq = replies.consumerSeq;
+    if (consumerSeq !== this.consumerSeq + 1) throw lostInFlight(this.consumerSeq, consumerSeq);
+    this.consumerSeq = consumerSeq;
+    if (this.#held === undefined) this.#take(message, reply);
+    else this.#held.push(message);
+  }
+
+  idle(lastConsumer: number | undefined): void {
+    if (lastConsumer !== undefined && lastConsumer !== this.consumerSeq) {
+      throw lostInFlight(this.consumerSeq, lastConsumer);
+    }
+    if (this.#held !== undefined) return;
+    this.#options.counters.lag = 0;
+    if (this.#stopsWhenEmpty) this.#finishWhenEmpty();
+  }
+
+  doubt(reason: string): void {
+    this.#end({ kind: "doubt", reason });
+  }
+
+  failed(error: ConnectorError): void {
+    this.#end({ kind: "failed", error });
+  }
+
+  /** `reply` is the last one read. */
+  #take(message: NatsMessage, reply: string): void {
+    const replies = this.#replies;
+    const streamSeq = replies.streamSeq;
+    if (streamSeq !== this.cursor + 1) {
+      if (streamSeq <= this.cursor) {
+        this.duplicates += 1;
+        this.#acks?.delivered(streamSeq, replies.consumerSeq);
+        return;
+      }
+      if (streamSeq > this.#trustedSeq) {
+        this.#hold(message);
+        return;
+      }
+      this.interiorDeletes += streamSeq - this.cursor - 1;
+    }
+    const position = replies.position(reply);
+    this.#split.collect(message.data, position, message);
+    this.cursor = streamSeq;
+    this.position = position;
+    if (this.#acks !== undefined) this.#acks.delivered(streamSeq, replies.consumerSeq);
+    if ((streamSeq & LAG_MASK) === 0) this.#options.counters.lag = replies.pending(reply);
+    if (streamSeq >= this.#target || (this.#stopsWhenEmpty && replies.pending(reply) === 0)) this.#finish();
+  }
+
+  /** Nothing behind the jump may be handed on before it is known to be none: a checkpoint would pass over the gap. */
+  #hold(message: NatsMessage): void {
+    const held = [message];
+    this.#held = held;
+    this.#options.firstSequence().then(
+      (firstSeq) => {
+        if (!this.#done) this.#release(held, firstSeq);
+      },
+      () => this.doubt("the stream did not say what is missing"),
+    );
+  }
+
+  #release(held: readonly NatsMessage[], firstSeq: number): void {
+    this.#held = undefined;
+    try {
+      if (firstSeq > this.cursor + 1) throw gap(this.cursor + 1, this.#firstHeld(held) - 1);
+      // The answer is younger than every message held: what they jump over was not yet behind the first sequence.
+      this.#trustedSeq = Number.POSITIVE_INFINITY;
+      for (const message of held) {
+        if (this.#done) return;
+        const reply = message.reply ?? "";
+        this.#replies.read(reply);
+        this.#take(message, reply);
+      }
+      this.#trustedSeq = 0;
+    } catch (error) {
+      this.failed(error as ConnectorError);
+    }
+  }
+
+  #firstHeld(held: readonly NatsMessage[]): number {
+    this.#replies.read(held[0]?.reply ?? "");
+    return this.#replies.streamSeq;
+  }
+
+  /** A paused consumer is as quiet as an empty one: only a count tells them apart. */
+  #finishWhenEmpty(): void {
+    const asked = this.consumerSeq;
+    this.#options.pendingCount().then(
+      (pending) => {
+        if (pending === 0 && asked === this.consumerSeq) this.#finish();
+      },
+      // Asked again at the next heartbeat.
+      () => {},
+    );
+  }
+
+  #finish(): void {
+    this.#options.counters.lag = 0;
+    this.#end({ kind: "caught-up" });
+  }
+
+  #end(end: ReadEnd): void {
+    if (this.#done) return;
+    this.#done = true;
+    this.#options.ended(end);
+  }
+}
+
+/** Rows `from..to` are gone before they were read. */
+export function gap(from: number, to: number): ConnectorError {
+  return new ConnectorError(
+    "DATA_GAP",
+    `messages ${from}..${to} were removed from the stream (retention or purge) before they were read`,
+    { context: { from, to, lost: to - from + 1 } },
+  );
+}
+
+function lostInFlight(last: number, next: number): ConnectorError {
+  return new ConnectorError("POSITION_LOST", `after delivery ${last} came ${next}: messages were lost on their way`);
+}

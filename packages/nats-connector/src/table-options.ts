@@ -1,0 +1,213 @@
+import { ConnectorError, type ConnectorOptions } from "@x/connector-api";
+import { compact } from "./parse-stored.js";
+import { parseTable, type TableConfig } from "./table-config.js";
+
+type Kind = TableConfig["type"];
+
+/** Which options belong to which kind of table, so that one in the wrong place is told so by name. */
+const families: readonly {
+  readonly kinds: readonly Kind[];
+  readonly words: string;
+  readonly names: readonly string[];
+}[] = [
+  {
+    kinds: ["jetstream-source", "core-source", "jetstream-sink", "core-sink"],
+    words: "",
+    names: ["type", "stream", "subject"],
+  },
+  {
+    kinds: ["jetstream-source"],
+    words: "a JetStream source",
+    names: [
+      ...["description", "ack_policy", "replay_policy", "ack_wait", "filter_subjects", "sample_frequency"],
+      ...["num_replicas", "inactive_threshold", "max_ack_pending", "max_deliver", "max_waiting", "max_batch"],
+      ...["max_bytes", "max_expires"],
+    ].map((name) => `consumer.${name}`),
+  },
+  {
+    kinds: ["jetstream-source"],
+    words: "a JetStream source",
+    names: [
+      ...["deliver_policy", "start_sequence", "start_time", "on_gap", "partitions", "partition.token"],
+      ...["partition.filters", "ordering"],
+    ],
+  },
+  {
+    kinds: ["core-source"],
+    words: "a Core source",
+    names: ["queue_group", "core.max_buffered_messages", "core.max_buffered_bytes", "core.on_overflow"],
+  },
+  {
+    kinds: ["jetstream-source", "core-source"],
+    words: "a source",
+    names: ["rate_limit.messages_per_second", "consumer.rate_limit"],
+  },
+  {
+    kinds: ["jetstream-sink", "core-sink"],
+    words: "a sink",
+    names: ["delivery", "header.*", "lineage", "publish.max_in_flight", "publish.max_in_flight_bytes"],
+  },
+  {
+    kinds: ["jetstream-sink"],
+    words: "a JetStream sink",
+    names: ["message_id", "publish.ack_timeout", "exactly_once.progress_subject", "sink.sole_writer"],
+  },
+];
+
+const deliverPolicies = ["all", "new", "last", "last_per_subject", "by_start_sequence", "by_start_time"] as const;
+
+/** Names every option of every kind of table, before anything required is pulled. */
+export function declareTableOptions(options: ConnectorOptions): void {
+  const kind = kindOf(options);
+  for (const { kinds, words, names } of families) {
+    if (kind === undefined || kinds.includes(kind)) options.declare(names);
+    else options.declare(names, words);
+  }
+}
+
+/** Which kind of table it is going to be; undefined while `type` is missing. */
+function kindOf(options: ConnectorOptions): Kind | undefined {
+  const type = options.pullChoice("type", ["source", "sink"]);
+  if (type === undefined) return undefined;
+  return options.has("stream") ? `jetstream-${type}` : `core-${type}`;
+}
+
+/** Pulls the options of a table. Throws UNSUPPORTED for what a later version brings: nothing is silently ignored. */
+export function tableFromOptions(options: ConnectorOptions): TableConfig {
+  options.pullString("type");
+  const kind = kindOf(options) ?? "core-source";
+  switch (kind) {
+    case "jetstream-source":
+      options.exclusive(["stream", "subject"]);
+      return parseTable(compact({ type: kind, stream: options.pullString("stream"), ...streamReading(options) }));
+    case "core-source":
+      return parseTable(compact({ type: kind, subject: oneInput(options), ...coreReading(options) }));
+    case "jetstream-sink":
+      return parseTable(
+        compact({
+          type: kind,
+          stream: options.pullString("stream"),
+          ...publishing(options),
+          messageId: options.pullOptionalString("message_id"),
+          ackTimeoutMs: options.pullDuration("publish.ack_timeout"),
+        }),
+      );
+    case "core-sink":
+      return parseTable(compact({ type: kind, ...publishing(options) }));
+  }
+}
+
+/** Messages per second, from either name; undefined for none. */
+export function rateLimitFromOptions(options: ConnectorOptions): { messagesPerSecond: number } | undefined {
+  const names = ["rate_limit.messages_per_second", "consumer.rate_limit"];
+  options.exclusive(names);
+  for (const name of names) {
+    const rate = options.pullInt(name, { min: -1 });
+    if (rate === undefined || rate === -1) continue;
+    if (rate > 0) return { messagesPerSecond: rate };
+    throw new ConnectorError("OPTION_INVALID", `option "${name}": expected a number above 0, or -1 for none, got 0`, {
+      place: options.placeOf(name),
+    });
+  }
+  return undefined;
+}
+
+/** A source without `stream` needs a subject; the error names both. */
+function oneInput(options: ConnectorOptions): string {
+  const subject = options.pullOptionalString("subject");
+  if (subject !== undefined) return subject;
+  // An unknown option is told first: it may be the misspelt one.
+  const missing = (): never => options.pullString("stream") as never;
+  try {
+    return missing();
+  } catch (error) {
+    if ((error as ConnectorError).code !== "OPTION_MISSING") throw error;
+    throw new ConnectorError("OPTION_MISSING", 'a source needs "stream" (JetStream) or "subject" (Core)', {
+      place: (error as ConnectorError).place,
+      context: { option: "stream" },
+    });
+  }
+}
+
+function streamReading(options: ConnectorOptions): object {
+  const only = (
+    name: string,
+    value: string | number | boolean | undefined,
+    supported: string | number | boolean,
+  ): void => {
+    if (value !== undefined && value !== supported) throw later(options, name, value);
+  };
+  only("on_gap", options.pullChoice("on_gap", ["fail", "skip", "earliest", "latest"]), "fail");
+  only("partitions", options.pullInt("partitions", { min: 1 }), 1);
+  for (const name of ["partition.token", "partition.filters"]) only(name, options.pullOptionalString(name), "");
+  only("ordering", options.pullChoice("ordering", ["split", "none"]), "split");
+  only("consumer.replay_policy", options.pullChoice("consumer.replay_policy", ["instant", "original"]), "instant");
+  only("consumer.max_ack_pending", options.pullInt("consumer.max_ack_pending", { min: -1 }), -1);
+  only("consumer.max_deliver", options.pullInt("consumer.max_deliver", { min: -1 }), -1);
+  return {
+    deliver: deliverFrom(options),
+    filterSubjects: options.pullList("consumer.filter_subjects"),
+    ackPolicy: options.pullChoice("consumer.ack_policy", ["auto", "none", "all", "explicit"]),
+    description: options.pullOptionalString("consumer.description"),
+    ackWaitMs: options.pullDuration("consumer.ack_wait"),
+    inactiveThresholdMs: options.pullDuration("consumer.inactive_threshold"),
+    numReplicas: options.pullInt("consumer.num_replicas", { min: 1, max: 5 }),
+    sampleFrequency: options.pullInt("consumer.sample_frequency", { min: 0, max: 100 }),
+    maxWaiting: options.pullInt("consumer.max_waiting", { min: 2 }),
+    maxBatch: options.pullInt("consumer.max_batch", { min: 1, max: 100_000 }),
+    maxBytes: options.pullBytes("consumer.max_bytes"),
+    maxExpiresMs: options.pullDuration("consumer.max_expires"),
+  };
+}
+
+function deliverFrom(options: ConnectorOptions): object | undefined {
+  const policy = options.pullChoice("deliver_policy", deliverPolicies);
+  const applies = (name: string, to: string): void => {
+    if (!options.has(name) || policy === to) return;
+    throw new ConnectorError("OPTION_CONFLICT", `option "${name}" needs deliver_policy = '${to}'`, {
+      place: options.placeOf(name),
+    });
+  };
+  applies("start_sequence", "by_start_sequence");
+  applies("start_time", "by_start_time");
+  if (policy === undefined) return undefined;
+  if (policy === "last_per_subject") throw later(options, "deliver_policy", policy);
+  if (policy === "by_start_sequence") {
+    options.pullString("start_sequence");
+    return { policy, startSequence: options.pullInt("start_sequence", { min: 1 }) };
+  }
+  if (policy === "by_start_time") return { policy, startTime: options.pullString("start_time") };
+  return { policy };
+}
+
+function coreReading(options: ConnectorOptions): object {
+  return {
+    queueGroup: options.pullOptionalString("queue_group"),
+    maxBufferedMessages: options.pullInt("core.max_buffered_messages", { min: 1 }),
+    maxBufferedBytes: options.pullBytes("core.max_buffered_bytes"),
+    onOverflow: options.pullChoice("core.on_overflow", ["drop_newest", "drop_oldest", "fail"]),
+  };
+}
+
+function publishing(options: ConnectorOptions): object {
+  const delivery = options.pullChoice("delivery", ["at_least_once", "exactly_once", "at_most_once"]);
+  if (delivery === "exactly_once") throw later(options, "delivery", delivery);
+  for (const name of ["exactly_once.progress_subject", "sink.sole_writer", "lineage"]) {
+    const value = options.pullOptionalString(name);
+    if (value !== undefined && value !== "false") throw later(options, name, value);
+  }
+  return {
+    subject: options.pullString("subject"),
+    delivery,
+    headers: Object.fromEntries(options.pullFamily("header.")),
+    maxInFlight: options.pullInt("publish.max_in_flight", { min: 1 }),
+    maxInFlightBytes: options.pullBytes("publish.max_in_flight_bytes"),
+  };
+}
+
+function later(options: ConnectorOptions, name: string, value: string | number | boolean): ConnectorError {
+  return new ConnectorError("UNSUPPORTED", `option "${name}" = ${value} comes in a later version`, {
+    place: options.placeOf(name),
+    context: { option: name },
+  });
+}

@@ -1,0 +1,43 @@
+import {
+  type ConnectionSchema,
+  ConnectorError,
+  type Format,
+  type MetadataField,
+  physicalSchema,
+} from "@x/connector-api";
+import { compileMetadata } from "./message-metadata.js";
+import { type TableConfig, tableTypeOf } from "./table-config.js";
+
+/** The metadata columns of a schema. */
+export function metadataFieldsOf(schema: ConnectionSchema): readonly MetadataField[] {
+  return schema.columns.flatMap(({ name, metadataKey }) =>
+    metadataKey === undefined ? [] : [{ fieldName: name, key: metadataKey }],
+  );
+}
+
+/**
+ * Refuses, before any I/O, columns that this kind of table or its format cannot have: SCHEMA_INVALID; and a format that
+ * cannot go in the table's direction: UNSUPPORTED.
+ */
+export function checkTableSchema(
+  table: TableConfig,
+  schema: ConnectionSchema,
+  metadataFields: readonly MetadataField[],
+  format: Format,
+  formatOptions: never,
+): void {
+  if (schema.columns.length === 0) throw new ConnectorError("SCHEMA_INVALID", "a table needs columns");
+  const isSource = tableTypeOf(table) === "source";
+  const [first] = metadataFields;
+  if (!isSource && first !== undefined) {
+    throw new ConnectorError(
+      "SCHEMA_INVALID",
+      `column "${first.fieldName}": a sink table cannot have metadata columns`,
+    );
+  }
+  if (isSource) compileMetadata(metadataFields, schema, table.type === "core-source");
+  if (isSource ? format.openDecoder === undefined : format.openEncoder === undefined) {
+    throw new ConnectorError("UNSUPPORTED", `format "${format.name}" cannot ${isSource ? "read" : "write"}`);
+  }
+  format.checkSchema?.(physicalSchema(schema), formatOptions);
+}

@@ -1,0 +1,194 @@
+import { type ConnectionSchema, ConnectorOptions, defineSchema, parseOperatorConfig } from "@x/connector-api";
+import { describe, expect, test } from "vitest";
+import { natsConnector } from "../src/nats-connector.js";
+
+const connector = natsConnector({ environment: { URL: "one:4222, two" } });
+const schema = defineSchema({ id: "BIGINT NOT NULL", note: "TEXT" });
+const source = { servers: "localhost", type: "source", stream: "S", format: "json" };
+const sink = { servers: "localhost", type: "sink", subject: "out.a", format: "json" };
+
+/** Options as SQL has them. */
+const sql = (options: Record<string, string>, environment = {}): ConnectorOptions =>
+  new ConnectorOptions(
+    Object.entries(options).map(([name, value]) => ({ name, label: name, value })),
+    environment,
+  );
+const table = (options: Record<string, string>, columns: ConnectionSchema = schema): Record<string, unknown> =>
+  parseOperatorConfig(connector.fromOptions("t", sql(options), columns).config).table as never;
+const code = (options: Record<string, string>, columns?: ConnectionSchema): string => {
+  try {
+    table(options, columns);
+    return "";
+  } catch (error) {
+    return `${(error as { code: string }).code}: ${(error as Error).message}`;
+  }
+};
+
+describe("options", () => {
+  test("of the four kinds of table", () => {
+    expect(table(source)).toMatchObject({
+      type: "jetstream-source",
+      stream: "S",
+      deliver: { policy: "all" },
+      maxBatch: 1000,
+    });
+    expect(table({ ...source, deliver_policy: "by_start_sequence", start_sequence: "5" })).toMatchObject({
+      deliver: { policy: "by_start_sequence", startSequence: 5 },
+    });
+    expect(table({ ...source, "consumer.filter_subjects": "a.*, b.>", "consumer.max_expires": "10s" })).toMatchObject({
+      filterSubjects: ["a.*", "b.>"],
+      maxExpiresMs: 10_000,
+    });
+    const { stream: _, ...core } = source;
+    expect(table({ ...core, subject: "in.>", queue_group: "g", "core.on_overflow": "fail" })).toMatchObject({
+      type: "core-source",
+      queueGroup: "g",
+      onOverflow: "fail",
+    });
+    expect(table({ ...sink, "header.X-Id": "{id}" })).toMatchObject({ type: "core-sink", headers: { "X-Id": "{id}" } });
+    expect(table({ ...sink, stream: "OUT", message_id: "{id}" })).toMatchObject({
+      type: "jetstream-sink",
+      messageId: "{id}",
+    });
+  });
+
+  test("that come later are refused by name, not ignored", () => {
+    for (const [name, value] of [
+      ["partitions", "4"],
+      ["partition.token", "2"],
+      ["ordering", "none"],
+      ["on_gap", "skip"],
+      ["deliver_policy", "last_per_subject"],
+      ["consumer.replay_policy", "original"],
+      ["consumer.max_deliver", "5"],
+      ["bad_data", "dead_letter"],
+    ] as const) {
+      expect(code({ ...source, [name]: value })).toMatch(new RegExp(`^UNSUPPORTED: .*${name}`));
+    }
+    for (const [name, value] of [
+      ["delivery", "exactly_once"],
+      ["lineage", "true"],
+      ["sink.sole_writer", "true"],
+    ] as const) {
+      expect(code({ ...sink, stream: "OUT", [name]: value })).toMatch(new RegExp(`^UNSUPPORTED: .*${name}`));
+    }
+    expect(table({ ...source, partitions: "1", on_gap: "fail", "consumer.rate_limit": "-1" })).toMatchObject({
+      onGap: "fail",
+    });
+  });
+
+  test("that are wrong say what is right", () => {
+    expect(code({ ...source, strem: "S" })).toBe('OPTION_UNKNOWN: unknown option "strem"; did you mean "stream"?');
+    const { stream: _, ...nothing } = source;
+    expect(code({ ...nothing, strem: "S" })).toBe('OPTION_UNKNOWN: unknown option "strem"; did you mean "stream"?');
+    expect(code(nothing)).toMatch(/^OPTION_MISSING: .*"stream".*"subject"/);
+    expect(code({ ...source, subject: "s" })).toMatch(/^OPTION_CONFLICT/);
+    expect(code({ ...source, queue_group: "g" })).toMatch(/^OPTION_UNKNOWN: .*a Core source/);
+    expect(code({ ...source, message_id: "x" })).toMatch(/^OPTION_UNKNOWN: .*a JetStream sink/);
+    expect(code({ ...source, start_sequence: "5" })).toMatch(/^OPTION_CONFLICT: .*by_start_sequence/);
+    expect(code({ ...source, stream: "a.b" })).toMatch(/^OPTION_INVALID: .*stream/);
+    expect(code({ ...source, format: "jsn" })).toMatch(/^OPTION_INVALID: .*"json"/);
+    const { servers: _s, ...serverless } = source;
+    expect(code(serverless)).toMatch(/^OPTION_MISSING: .*servers/);
+    const { format: _f, ...formatless } = source;
+    expect(code(formatless)).toMatch(/^OPTION_MISSING: .*format/);
+    expect(code({ ...source, "rate_limit.messages_per_second": "5", "consumer.rate_limit": "5" })).toMatch(
+      /^OPTION_CONFLICT/,
+    );
+  });
+
+  test("of metadata columns", () => {
+    const column = (key: string, type: "bigint" | "text"): ConnectionSchema => ({
+      columns: [
+        ...schema.columns,
+        {
+          name: "m",
+          type: type === "text" ? { kind: "text" } : { kind: "integer", bits: 64, unsigned: false },
+          nullable: true,
+          metadataKey: key,
+        },
+      ],
+    });
+    expect(code(source, column("stream_sequence", "bigint"))).toBe("");
+    expect(code(source, column("header.X-Id", "text"))).toBe("");
+    expect(code(source, column("stream_sequence", "text"))).toMatch(/^SCHEMA_INVALID: .*BIGINT/);
+    expect(code(source, column("strem_sequence", "bigint"))).toMatch(
+      /^SCHEMA_INVALID: .*did you mean "stream_sequence"/,
+    );
+    const { stream: _, ...core } = source;
+    expect(code({ ...core, subject: "s" }, column("stream_sequence", "bigint"))).toMatch(/^SCHEMA_INVALID: .*Core/);
+    expect(code(sink, column("subject", "text"))).toMatch(/^SCHEMA_INVALID: .*sink/);
+  });
+});
+
+describe("stored configuration", () => {
+  test("comes back as it was, with secrets and variables unresolved", () => {
+    const connection = connector.fromOptions(
+      "t",
+      sql(
+        {
+          ...source,
+          servers: "{{ URL }}",
+          "auth.type": "credentials",
+          "auth.username": "u",
+          "auth.password": "{{ P }}",
+        },
+        { URL: "x", P: "y" },
+      ),
+      schema,
+    );
+    expect(connection.description).toBe("NATS source, stream S");
+    const config = parseOperatorConfig(connection.config);
+    expect(config.connection.servers).toBe("{{ URL }}");
+    expect(JSON.stringify(config.connection)).toContain("{{ P }}");
+    const profile = connector.parseProfile(config.connection);
+    expect(JSON.stringify(profile)).not.toContain("{{ P }}");
+    expect(connector.configDescription(profile)).toBe("NATS at {{ URL }}");
+    expect(connector.makeOperator(profile, connector.parseTable(config.table), config, schema).kind).toBe("source");
+    expect(connector.parseTable(config.table)).toEqual(config.table);
+  });
+
+  test("of Arroyo is read, its defaults as unset", () => {
+    const profile = connector.parseProfile({
+      servers: "a:4222,b",
+      authentication: { username: "u", password: "secret" },
+    });
+    expect(connector.configDescription(profile)).toBe("NATS at a:4222,b");
+    const stored = {
+      connectorType: {
+        sourceType: {
+          stream: "S",
+          ackPolicy: "Explicit",
+          ackWait: 300,
+          numReplicas: 1,
+          inactiveThreshold: 600,
+          rateLimit: -1,
+          maxAckPending: -1,
+          maxDeliver: -1,
+          maxWaiting: 1_000_000,
+          maxBatch: 10_000,
+          maxBytes: 104_857_600,
+          maxExpires: 300_000,
+          sampleFrequency: 0,
+          filterSubjects: ["a", " b"],
+          replayPolicy: "Instant",
+        },
+      },
+    };
+    expect(connector.parseTable(stored)).toEqual(
+      connector.parseTable({ type: "jetstream-source", stream: "S", filterSubjects: ["a", "b"] }),
+    );
+    expect(connector.parseTable({ connectorType: { sourceType: { subject: "s" } } }).type).toBe("core-source");
+    expect(connector.parseTable({ connectorType: { sinkType: { subject: "s" } } }).type).toBe("core-sink");
+    expect(() => connector.parseTable({ type: "core-source" })).toThrow(/table\.subject/);
+    expect(() =>
+      connector.parseProfile({ servers: "a", authentication: { username: "u", pasword: "secret" } }),
+    ).toThrow(expect.not.stringContaining("secret"));
+  });
+
+  test("is described by JSON Schemas that mark secrets", () => {
+    const { connectionSchema, tableSchema } = connector.metadata();
+    expect(JSON.stringify(connectionSchema)).toContain('"writeOnly":true');
+    expect(JSON.stringify(tableSchema)).toContain("jetstream-source");
+  });
+});

@@ -1,0 +1,190 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type BadDataConfig,
+  createCounters,
+  defineSchema,
+  type Encoder,
+  type Logger,
+  type OperatorContext,
+  type RecordBatch,
+  type Row,
+  silentLogger,
+} from "@x/connector-api";
+import type { NatsServer } from "@x/nats-testkit";
+import { connect, type NatsConnection } from "nats";
+import { type OpenConnection, openConnection } from "../../src/open-connection.ts";
+import type { SinkSettings } from "../../src/sink/sink-operator.ts";
+import type { CoreSinkTable, JetStreamSinkTable } from "../../src/table-config.ts";
+
+export const schema = defineSchema({ id: "BIGINT NOT NULL", region: "TEXT", note: "TEXT" });
+
+/** The plainest encoder: what these tests look at is everything but the format. */
+export const jsonEncoder: Encoder = {
+  encode: (row) => Buffer.from(JSON.stringify(row, (_key, value) => (typeof value === "bigint" ? `${value}` : value))),
+};
+
+export interface TestContext extends OperatorContext {
+  readonly warnings: string[];
+  stop(): void;
+}
+
+export function createContext(): TestContext {
+  const abort = new AbortController();
+  const warnings: string[] = [];
+  const logger: Logger = { ...silentLogger, warn: (_facts, message) => void warnings.push(message) };
+  return {
+    identity: { pipeline: "test", jobId: "job", epoch: 1, instanceId: "instance" },
+    signal: abort.signal,
+    logger,
+    counters: createCounters(),
+    assertCurrent: async () => {},
+    warnings,
+    stop: () => abort.abort(),
+  };
+}
+
+export function dialer(
+  url: string,
+  user?: { user: string; pass: string },
+): (context: OperatorContext) => Promise<OpenConnection> {
+  return (context) =>
+    openConnection(
+      {
+        servers: [url],
+        authenticator: user && (() => user),
+        connectTimeoutMs: 5000,
+        authRetryWindowMs: 60_000,
+        inboxPrefix: "_INBOX",
+        name: "sink-test",
+      },
+      context,
+    );
+}
+
+type Common = { url: string; badData?: BadDataConfig; encoder?: Encoder; user?: { user: string; pass: string } };
+
+function settings<Table>(table: Table, { url, badData, encoder, user }: Common): SinkSettings<Table> {
+  return {
+    name: "out",
+    table,
+    schema,
+    badData: badData ?? { behavior: "fail" },
+    openEncoder: async () => encoder ?? jsonEncoder,
+    connect: dialer(url, user),
+  };
+}
+
+export function jetStreamSettings(
+  options: Common & Partial<Omit<JetStreamSinkTable, "type">>,
+): SinkSettings<JetStreamSinkTable> {
+  const { url: _url, badData: _badData, encoder: _encoder, user: _user, ...table } = options;
+  const defaults: JetStreamSinkTable = {
+    type: "jetstream-sink",
+    stream: "OUT",
+    subject: "out.rows",
+    headers: {},
+    delivery: "at_least_once",
+    maxInFlight: 4096,
+    maxInFlightBytes: 16 * 1024 * 1024,
+    ackTimeoutMs: 5000,
+  };
+  return settings({ ...defaults, ...table }, options);
+}
+
+export function coreSettings(options: Common & Partial<Omit<CoreSinkTable, "type">>): SinkSettings<CoreSinkTable> {
+  const { url: _url, badData: _badData, encoder: _encoder, user: _user, ...table } = options;
+  const defaults: CoreSinkTable = {
+    type: "core-sink",
+    subject: "out.rows",
+    headers: {},
+    delivery: "at_least_once",
+    maxInFlight: 4096,
+    maxInFlightBytes: 16 * 1024 * 1024,
+  };
+  return settings({ ...defaults, ...table }, options);
+}
+
+/** Rows `from` to `to`, both included. */
+export function rowsOf(from: number, to: number): Row[] {
+  return Array.from({ length: to - from + 1 }, (_, i) => ({ id: from + i, region: "eu", note: `n${from + i}` }));
+}
+
+export function batchOf(rows: Row[]): RecordBatch {
+  return { rows, split: "0", positions: rows.map((_, i) => i), end: rows.length };
+}
+
+/** A client of the test's own, to look at the server with. */
+export interface Observer extends AsyncDisposable {
+  readonly client: NatsConnection;
+  api(verb: string, body?: object): Promise<Record<string, unknown>>;
+  createStream(config: object): Promise<void>;
+  stateOf(stream: string): Promise<{ messages: number; last_seq: number }>;
+  /** The `id` of every stored message, in order of the stream. */
+  idsOf(stream: string): Promise<number[]>;
+}
+
+export async function observe(url: string, user?: { user: string; pass: string }): Promise<Observer> {
+  const client = await connect({ servers: url, maxReconnectAttempts: -1, reconnectTimeWait: 100, ...user });
+  /** A request that is sent while a killed server comes back is lost: ask until it answers. */
+  const ready = async (): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.request("$JS.API.INFO", undefined, { timeout: 500 });
+        return;
+      } catch (error) {
+        if (attempt === 20) throw error;
+        await sleep(50);
+      }
+    }
+  };
+  const api = async (verb: string, body?: object): Promise<Record<string, unknown>> => {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    await ready();
+    const answer = await client.request(`$JS.API.${verb}`, payload, { timeout: 5000 });
+    const value = answer.json<Record<string, unknown> & { error?: { description: string } }>();
+    if (value.error !== undefined) throw new Error(`${verb}: ${value.error.description}`);
+    return value;
+  };
+  return {
+    client,
+    api,
+    async createStream(config) {
+      const stream = config as { name: string };
+      await api(`STREAM.CREATE.${stream.name}`, { subjects: ["out.>"], storage: "file", ...config });
+    },
+    async stateOf(stream) {
+      const info = await api(`STREAM.INFO.${stream}`);
+      return info.state as { messages: number; last_seq: number };
+    },
+    async idsOf(stream) {
+      await ready();
+      const consumer = await client.jetstream().consumers.get(stream);
+      const { num_pending } = await consumer.info();
+      const ids: number[] = [];
+      if (num_pending === 0) return ids;
+      for await (const message of await consumer.consume({ max_messages: 5000 })) {
+        ids.push(message.json<{ id: number }>().id);
+        if (message.info.pending === 0) break;
+      }
+      return ids;
+    },
+    [Symbol.asyncDispose]: () => client.close(),
+  };
+}
+
+/** First occurrences, in order. */
+export function firstsOf(ids: readonly number[]): number[] {
+  return [...new Set(ids)];
+}
+
+/** Starts a killed server again, also when somebody else tries its port in this very moment. */
+export async function revive(server: NatsServer): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await server.restart();
+    } catch (error) {
+      if (attempt === 5) throw error;
+      await sleep(200);
+    }
+  }
+}

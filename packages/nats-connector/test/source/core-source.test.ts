@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { startFaultProxy } from "@x/nats-testkit";
+import { describe, expect, test } from "vitest";
+import type { NatsMessage } from "../../src/nats-client.js";
+import { createCoreSource } from "../../src/source/core-source.js";
+import { MessageRing } from "../../src/source/message-ring.js";
+import { type CoreSourceTable, parseTable } from "../../src/table-config.js";
+import { connectTo, createHost, type HostOptions, type SourceHost, textDecoder } from "./source-host.js";
+import { range, withStreams } from "./stream-fixture.js";
+
+const fixture = withStreams();
+
+function host(
+  table: Partial<CoreSourceTable> & { subject: string },
+  options: HostOptions = {},
+  url = fixture.server.url,
+): SourceHost {
+  const source = createCoreSource({
+    table: parseTable({ type: "core-source", ...table }) as CoreSourceTable,
+    connect: connectTo(url),
+    openDecoder: () => Promise.resolve(textDecoder),
+    deserialization: { badData: { behavior: "fail" }, metadata: [] },
+  });
+  return createHost(source, options);
+}
+
+const publish = async (subject: string, from: number, to: number): Promise<void> => {
+  for (let i = from; i <= to; i++) fixture.client.publish(subject, String(i));
+  await fixture.client.flush();
+};
+
+describe("a Core source", () => {
+  test("reads what is published from open on, and hands on everything when it drains", async () => {
+    const one = host({ subject: "core.>" });
+    await one.open();
+    await publish("core.a", 1, 1000);
+    const running = one.run();
+    await one.until(1000);
+    await publish("core.b", 1001, 1100);
+    one.drain.abort();
+    expect(await running).toBe("graceful");
+    expect(one.values()).toEqual(range(1, 1100));
+    expect(one.source.snapshot(1).get("0")).toEqual({ v: 1, subject: "core.>", received: "1100" });
+    await one.source.close();
+  });
+
+  test("members of a queue group share the messages", async () => {
+    const members = [host({ subject: "shared", queueGroup: "g" }), host({ subject: "shared", queueGroup: "g" })];
+    await Promise.all(members.map((one) => one.open()));
+    const running = members.map((one) => one.run());
+    await publish("shared", 1, 500);
+    await sleep(100);
+    for (const one of members) one.drain.abort();
+    await Promise.all(running);
+    const all = members.flatMap((one) => one.values()).sort((a, b) => Number(a) - Number(b));
+    expect(all).toEqual(range(1, 500));
+    await Promise.all(members.map((one) => one.source.close()));
+  });
+
+  test("what finds no room is dropped and counted, or is an error", async () => {
+    const expected = { drop_newest: range(1, 10), drop_oldest: range(91, 100) };
+    for (const onOverflow of ["drop_newest", "drop_oldest"] as const) {
+      const one = host({ subject: onOverflow, maxBufferedMessages: 10, onOverflow });
+      await one.open();
+      await publish(onOverflow, 1, 100);
+      await sleep(50);
+      const running = one.run();
+      await one.until(10);
+      one.drain.abort();
+      await running;
+      expect(one.values()).toEqual(expected[onOverflow]);
+      expect(one.counters.droppedRows).toBe(90);
+      await one.source.close();
+    }
+    const one = host({ subject: "full", maxBufferedBytes: 20, onOverflow: "fail" });
+    await one.open();
+    await publish("full", 1, 100);
+    await sleep(50);
+    await expect(one.run()).rejects.toMatchObject({ code: "OVERFLOW", exitCode: 4 });
+    await one.source.close();
+  });
+
+  test("a reconnect is a counted gap, and reading goes on", async () => {
+    await using proxy = await startFaultProxy({ target: fixture.server.url });
+    const one = host({ subject: "gap" }, {}, proxy.url);
+    await one.open();
+    const running = one.run();
+    await publish("gap", 1, 10);
+    await one.until(10);
+    proxy.cut();
+    while (one.counters.reconnects === 0) await sleep(10);
+    await fixture.client.flush();
+    await sleep(50);
+    await publish("gap", 11, 20);
+    await one.until(20);
+    expect(one.counters.gaps).toBe(1);
+    one.stop.abort();
+    expect(await running).toBe("immediate");
+    await one.source.close();
+  });
+
+  test("cannot catch up", async () => {
+    const one = host({ subject: "endless" }, { untilCaughtUp: true });
+    await expect(one.open()).rejects.toMatchObject({ code: "UNSUPPORTED", exitCode: 2 });
+    await one.source.close();
+  });
+});
+
+test("a ring keeps order and its bounds over many turns", () => {
+  const ring = new MessageRing({ maxMessages: 3000, maxBytes: 1e6, onOverflow: "drop_newest" });
+  const message = (i: number): NatsMessage => ({ subject: String(i), data: new Uint8Array(1) });
+  let next = 0;
+  let expected = 0;
+  for (let round = 0; round < 50; round++) {
+    for (let i = 0; i < 2000; i++) expect(ring.push(message(next++))).toBe(0);
+    for (let i = 0; i < 2000; i++) if (ring.shift()?.subject !== String(expected++)) throw new Error("order");
+  }
+  expect(ring.length).toBe(0);
+  expect(ring.shift()).toBeUndefined();
+});
