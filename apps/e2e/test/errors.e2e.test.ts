@@ -110,6 +110,30 @@ describe("exit codes and messages", () => {
     expect(result.stderr).toMatch(/job\.sql:2:\d+: ENV_MISSING: .*NO_SUCH_VARIABLE/);
   });
 
+  test("variables come from --env-file as well, those already set win", async () => {
+    const envFile = folder.write("job.env", `OTHER_PASSWORD=${PASSWORD}\nNATS_URL=nats://127.0.0.1:1\n`);
+    const result = await run(
+      sql((text) => text.replaceAll("NATS_PASSWORD", "OTHER_PASSWORD")),
+      {},
+      ["--env-file", envFile],
+    );
+    expect(result.exitCode, result.stderr).toBe(0);
+  });
+
+  test("a profile gives servers and authentication by name", async () => {
+    const profile = {
+      servers: "{{ NATS_URL }}",
+      auth: { type: "credentials", username: "app", password: "{{ NATS_PASSWORD }}" },
+    };
+    const profiles = folder.write("profiles.json", JSON.stringify({ local: profile }));
+    const text = pipelineSql().replaceAll("servers = '{{ NATS_URL }}'", "connection_profile = 'local'");
+    const result = await run(text, {}, ["--profiles", profiles]);
+    expect(result.exitCode, result.stderr).toBe(0);
+    const unknown = await run(text.replaceAll("'local'", "'locl'"), {}, ["--profiles", profiles]);
+    expect(unknown.exitCode).toBe(2);
+    expect(errorEvent(unknown).message).toContain('did you mean "local"');
+  });
+
   test("a syntax error: 2, with its place", async () => {
     const result = await run("CREATE TABLE t (n INT) WITH (connector = );\n");
     expect(result.exitCode).toBe(2);

@@ -1,4 +1,8 @@
 #!/usr/bin/env node
-import { main } from "../dist/main.js";
+import { main, renderError } from "../dist/index.js";
 
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`${renderError(error).text}\n`);
+  process.exit(1);
+});
 process.exitCode = await main(process.argv.slice(2));

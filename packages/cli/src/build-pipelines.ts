@@ -35,7 +35,7 @@ export interface BuildOptions {
 }
 
 /** THE list of connectors that `connector = '…'` may name. */
-const createConnectors = (): readonly Connector[] => [natsConnector()];
+const createConnectors = (environment: Environment): readonly Connector[] => [natsConnector({ environment })];
 
 /** Compiles an SQL text into pipelines, all of them or none. No I/O; throws coded errors with a place in the text. */
 export async function buildPipelines(options: BuildOptions): Promise<readonly PipelineParts[]> {
@@ -43,7 +43,7 @@ export async function buildPipelines(options: BuildOptions): Promise<readonly Pi
   if (script.queries.length === 0) {
     throw new ConnectorError("SQL_INVALID", "nothing to run: expected an INSERT INTO … SELECT or a SELECT statement");
   }
-  const connectors = createConnectors();
+  const connectors = createConnectors(options.environment);
   const plans = await Promise.all(script.queries.map((query) => planQuery(script, query)));
   const names = namePipelines(options.name, plans);
   return plans.map((plan, i) => {

@@ -14,6 +14,8 @@ export interface Output {
  * itself, so that output still being written is not lost.
  */
 export async function main(argv: readonly string[], output: Output = process): Promise<number> {
+  // A reader that has gone (`| head`) is no reason to crash; who needs to know listens for itself.
+  for (const stream of [output.stdout, output.stderr]) stream.on("error", () => {});
   let exitCode = 0;
   const program = new Command("nats-pipeline")
     .description("Run SQL pipelines over NATS Core and JetStream.")

@@ -72,6 +72,6 @@ export interface NatsClient {
   reconnect(): Promise<void>;
   close(): Promise<void>;
   /** Resolves when the connection is closed for good, with the error that closed it. */
-  closed(): Promise<void | Error>;
+  closed(): Promise<unknown>;
   isClosed(): boolean;
 }

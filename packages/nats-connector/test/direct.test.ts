@@ -82,16 +82,20 @@ describe("openSource", () => {
 
   it("repeats what was not committed, and only that, although more was read ahead", async () => {
     await publishOrders(1, 1000);
+    let committed = 0;
     {
       await using first = await source();
       let count = 0;
       for await (const batch of first.batches({ maxRows: 100 })) {
-        if (count === 0) await batch.commit();
+        if (count === 0) {
+          await batch.commit();
+          committed = batch.rows.length;
+        }
         if (++count === 3) break;
       }
     }
     await using second = await source();
-    expect((await readAll(second))[0]).toBe(101);
+    expect((await readAll(second))[0]).toBe(committed + 1);
   });
 
   it("gives rows one by one and commits a batch behind its last row", async () => {

@@ -77,9 +77,10 @@ test("metadata columns say what the message says", async () => {
     size: 5,
   });
   expect(second).toMatchObject({ value: "world", seq: 2, pending: 0, headers: {}, id: null });
-  const at = (first?.at as Date).getTime();
+  const { at: stored, nanos } = first as { at: Date; nanos: bigint };
+  const at = stored.getTime();
   expect(Math.abs(at - before)).toBeLessThan(5000);
-  expect(BigInt(at)).toBe((first?.nanos as bigint) / 1_000_000n);
+  expect(BigInt(at)).toBe(nanos / 1_000_000n);
 });
 
 test("a message without what a NOT NULL metadata column needs is bad data that names it", async () => {
