@@ -17,19 +17,20 @@ async function withServer(stopped, run) {
   const folder = mkdtempSync(join(tmpdir(), "nats-quick-start-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const server = await startNatsServer();
+  let connection;
   try {
+    connection = await connect({ servers: server.url });
     stopped.throwIfAborted();
-    await run(server, folder);
+    await run(server, connection, folder);
   } finally {
+    await connection?.close();
     await server[Symbol.asyncDispose]();
   }
 }
 
-async function quickStart(server, folder, stopped, keep) {
+async function quickStart(server, connection, folder, stopped, keep) {
   step(`nats-server ${server.version} with JetStream runs at ${server.url}, for this run only`);
 
-  const connection = await connect({ servers: server.url });
-  stopped.addEventListener("abort", () => void connection.close());
   const streams = await connection.jetstreamManager();
   await streams.streams.add({ name: "FLIGHTS", subjects: ["flights.>"] });
   await streams.streams.add({ name: "LATE", subjects: ["late.>"] });
@@ -75,16 +76,16 @@ async function quickStart(server, folder, stopped, keep) {
   console.log(`  ${cli} --help`);
   if (keep) {
     step("The server keeps running. Ctrl-C ends it and removes its data.");
+    stopped.throwIfAborted();
     await new Promise((_, reject) => stopped.addEventListener("abort", () => reject(stopped.reason)));
   }
-  await connection.close();
 }
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => stop.abort(new Error(`stopped by ${signal}`)));
 try {
   const keep = process.argv.includes("--keep");
-  await withServer(stop.signal, (server, folder) => quickStart(server, folder, stop.signal, keep));
+  await withServer(stop.signal, (...parts) => quickStart(...parts, stop.signal, keep));
 } catch (error) {
   if (!stop.signal.aborted) throw error;
   console.log("\nStopped. Nothing is left behind.");

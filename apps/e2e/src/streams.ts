@@ -1,5 +1,4 @@
-import { randomUUID } from "node:crypto";
-import { connect, headers, type NatsConnection, type StreamConfig } from "nats";
+import { connect, createInbox, type NatsConnection, type StreamConfig } from "nats";
 
 /** Streams of a test server, by a client that is independent of the code under test. */
 export interface Streams extends AsyncDisposable {
@@ -27,16 +26,28 @@ export async function openStreams(servers: string, auth: { user?: string; pass?:
     },
     async fill(subject, rows) {
       const encoder = new TextEncoder();
-      for (let i = 0; i < rows.length; i += IN_FLIGHT) {
+      const inbox = createInbox();
+      let refused: string | undefined;
+      let acknowledged = 0;
+      let wake = (): void => {};
+      const acks = connection.subscribe(inbox, {
+        callback: (error, message) => {
+          const ack = error === null ? message.json<{ error?: { description: string } }>() : undefined;
+          refused ??= error?.message ?? ack?.error?.description;
+          acknowledged += 1;
+          if (acknowledged % IN_FLIGHT === 0 || acknowledged === rows.length || refused !== undefined) wake();
+        },
+      });
+      for (let i = 0; i < rows.length && refused === undefined; i += IN_FLIGHT) {
         const chunk = rows.slice(i, i + IN_FLIGHT);
-        await Promise.all(
-          chunk.map((row) => {
-            const id = headers();
-            id.set("Nats-Msg-Id", randomUUID());
-            return jetstream.publish(subject, encoder.encode(JSON.stringify(row)), { headers: id, timeout: 20_000 });
-          }),
-        );
+        const answered = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        for (const row of chunk) connection.publish(subject, encoder.encode(JSON.stringify(row)), { reply: inbox });
+        await answered;
       }
+      acks.unsubscribe();
+      if (refused !== undefined) throw new Error(`publish to ${subject}: ${refused}`);
     },
     count,
     async rows<Row>(name: string) {
