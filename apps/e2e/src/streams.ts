@@ -1,4 +1,4 @@
-import { connect, createInbox, type NatsConnection, type StreamConfig } from "nats";
+import { type ConnectionOptions, connect, createInbox, type NatsConnection, type StreamConfig } from "nats";
 
 /** Streams of a test server, by a client that is independent of the code under test. */
 export interface Streams extends AsyncDisposable {
@@ -14,7 +14,7 @@ export interface Streams extends AsyncDisposable {
 
 const IN_FLIGHT = 1000;
 
-export async function openStreams(servers: string, auth: { user?: string; pass?: string } = {}): Promise<Streams> {
+export async function openStreams(servers: string, auth: Partial<ConnectionOptions> = {}): Promise<Streams> {
   const connection = await connect({ servers, ...auth });
   const manager = await connection.jetstreamManager();
   const jetstream = connection.jetstream();

@@ -5,6 +5,7 @@ import {
   didYouMean,
   type Environment,
   type JsonObject,
+  nearestOf,
   parseOperatorConfig,
   type SinkOperator,
   type SourceOperator,
@@ -12,6 +13,7 @@ import {
 } from "@x/connector-api";
 import { natsConnector } from "@x/nats-connector";
 import { parseScript, planQuery, type QueryPlan, type TableDefinition } from "@x/sql";
+import { type Extensions, noExtensions } from "./plugin.js";
 import { createStdoutSink } from "./stdout-sink.js";
 
 /** What one INSERT (or bare SELECT) of a file becomes. */
@@ -29,13 +31,18 @@ export interface BuildOptions {
   readonly name: string;
   readonly environment: Environment;
   readonly profiles: Readonly<Record<string, JsonObject>>;
+  /** Formats, connectors and auth strategies beside the builtin ones. */
+  readonly extensions?: Extensions;
   readonly stdout: NodeJS.WritableStream;
   /** Called when the reader of a bare SELECT's output has gone. */
   readonly onStdoutClosed: () => void;
 }
 
 /** THE list of connectors that `connector = '…'` may name. */
-const createConnectors = (environment: Environment): readonly Connector[] => [natsConnector({ environment })];
+function createConnectors(environment: Environment, extensions: Extensions): readonly Connector[] {
+  const { formats, auth, connectors } = extensions;
+  return [natsConnector({ environment, formats, auth }), ...connectors];
+}
 
 /** Compiles an SQL text into pipelines, all of them or none. No I/O; throws coded errors with a place in the text. */
 export async function buildPipelines(options: BuildOptions): Promise<readonly PipelineParts[]> {
@@ -43,7 +50,7 @@ export async function buildPipelines(options: BuildOptions): Promise<readonly Pi
   if (script.queries.length === 0) {
     throw new ConnectorError("SQL_INVALID", "nothing to run: expected an INSERT INTO … SELECT or a SELECT statement");
   }
-  const connectors = createConnectors(options.environment);
+  const connectors = createConnectors(options.environment, options.extensions ?? noExtensions);
   const plans = await Promise.all(script.queries.map((query) => planQuery(script, query)));
   const names = namePipelines(options.name, plans);
   return plans.map((plan, i) => {
@@ -96,7 +103,7 @@ function buildOperator(
   { environment, profiles }: BuildOptions,
 ): SourceOperator | SinkOperator {
   const bag = new ConnectorOptions(table.options, environment, { place: table.place });
-  const connector = resolveConnector(bag, connectors);
+  const connector = resolveConnector(table, bag, connectors);
   const connection = connector.fromOptions(table.name, bag, table.schema, resolveProfile(bag, connector, profiles));
   if (connection.type !== kind) {
     const use = kind === "source" ? "read FROM" : "written INTO";
@@ -109,7 +116,23 @@ function buildOperator(
   return connector.makeOperator(profile, connector.parseTable(config.table), config, connection.schema).operator;
 }
 
-function resolveConnector(options: ConnectorOptions, connectors: readonly Connector[]): Connector {
+function resolveConnector(
+  table: TableDefinition,
+  options: ConnectorOptions,
+  connectors: readonly Connector[],
+): Connector {
+  // Without a connector nobody knows which options are valid; but one that is nearly called so is meant.
+  if (!options.has("connector")) {
+    const meant = nearestOf(
+      "connector",
+      table.options.map((entry) => entry.name),
+    );
+    const entry = table.options.find((one) => one.name === meant);
+    if (entry !== undefined) {
+      const message = `unknown option "${entry.label}"; did you mean "connector"?`;
+      throw new ConnectorError("OPTION_UNKNOWN", message, { place: entry.place, context: { option: entry.name } });
+    }
+  }
   const name = options.pullString("connector");
   const connector = connectors.find((one) => one.name === name);
   if (connector !== undefined) return connector;

@@ -10,6 +10,7 @@ export interface RunFlags {
   readonly untilCaughtUp?: boolean;
   readonly maxRows?: string;
   readonly drainTimeout: string;
+  readonly plugin?: readonly string[];
   readonly profiles?: string;
   readonly envFile?: string;
   readonly json?: boolean;
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly untilCaughtUp: boolean;
   readonly maxRows: number | undefined;
   readonly drainTimeoutMs: number;
+  /** Files of `--plugin`, in order. */
+  readonly plugins: readonly string[];
   readonly profiles: string | undefined;
   readonly envFile: string | undefined;
   readonly json: boolean;
@@ -37,7 +40,6 @@ export const laterFlags = {
   createStreams: "--create-streams",
   group: "--group",
   workers: "--workers",
-  plugin: "--plugin",
   http: "--http",
 } as const;
 
@@ -58,6 +60,7 @@ export function parseRunOptions(file: string, flags: RunFlags): RunOptions {
     untilCaughtUp: flags.untilCaughtUp ?? false,
     maxRows: flags.maxRows === undefined ? undefined : countFlag("--max-rows", flags.maxRows),
     drainTimeoutMs: durationFlag("--drain-timeout", flags.drainTimeout),
+    plugins: flags.plugin ?? [],
     profiles: flags.profiles,
     envFile: flags.envFile,
     json: flags.json ?? false,

@@ -2,6 +2,7 @@ import { type ConnectorError, type Logger, toConnectorError } from "@x/connector
 import { type PipelineSummary, type RunningPipeline, startPipeline } from "@x/runtime";
 import { buildPipelines, type PipelineParts } from "./build-pipelines.js";
 import { readEnvironment, readProfiles, readText } from "./environment.js";
+import { loadPlugins } from "./load-plugins.js";
 import type { Output } from "./main.js";
 import { renderError, type SqlFile } from "./render/error.js";
 import { createLogger } from "./render/log.js";
@@ -20,12 +21,14 @@ export async function runScript(file: string, flags: RunFlags, output: Output): 
     const text = readText(file, "SQL file");
     sql = { name: file, text };
     const logger = createLogger(options.logLevel, (line) => output.stderr.write(line));
+    const environment = readEnvironment(options.envFile);
     let drainAll = (): void => {};
     const parts = await buildPipelines({
       text,
       name: options.name,
-      environment: readEnvironment(options.envFile),
+      environment,
       profiles: readProfiles(options.profiles),
+      extensions: await loadPlugins(options.plugins, environment),
       stdout: output.stdout,
       onStdoutClosed: () => drainAll(),
     });

@@ -1,35 +1,44 @@
 import type { ConnectorOptions } from "./connector-options.js";
-import { ConnectorError, type SourcePlace } from "./errors.js";
-import { choiceAt, objectAt } from "./stored-json.js";
+import { ConnectorError } from "./errors.js";
+import { choiceAt, objectAt, textAt } from "./stored-json.js";
 
 /**
  * What to do with input that cannot become a row, or a row that cannot become output: stop the pipeline (the default),
- * or count it and go on without it. `dead_letter` belongs to a later version and is refused until then.
+ * count it and go on without it, or go on once it is kept in the dead letters. What `subject` names is the connector's.
  */
-export type BadDataConfig = { readonly behavior: "fail" } | { readonly behavior: "drop" };
+export type BadDataConfig =
+  | { readonly behavior: "fail" }
+  | { readonly behavior: "drop" }
+  | { readonly behavior: "dead_letter"; readonly subject: string };
 
 export const failOnBadData: BadDataConfig = { behavior: "fail" };
 
+const SUBJECT = "dead_letter.subject";
+
 /** What {@link badDataFromOptions} pulls, for `ConnectorOptions.declare`. */
-export const badDataOptions: readonly string[] = ["bad_data"];
+export const badDataOptions: readonly string[] = ["bad_data", SUBJECT];
 
 const behaviors = ["fail", "drop", "dead_letter"] as const;
 
-/** Pulls `bad_data`; absent is `fail`. Throws UNSUPPORTED for `dead_letter`. */
+/**
+ * Pulls `bad_data` (absent is `fail`) and `dead_letter.subject`. Throws OPTION_MISSING for `dead_letter` without a
+ * subject and OPTION_CONFLICT for a subject without it.
+ */
 export function badDataFromOptions(options: ConnectorOptions): BadDataConfig {
   const behavior = options.pullChoice("bad_data", behaviors) ?? "fail";
-  return configOf(behavior, 'option "bad_data"', options.placeOf("bad_data"));
-}
-
-/** Parses the stored form `{ behavior }`. Throws OPTION_INVALID naming the path, UNSUPPORTED for `dead_letter`. */
-export function parseBadData(value: unknown, path = "badData"): BadDataConfig {
-  const at = `${path}.behavior`;
-  return configOf(choiceAt(objectAt(value, path).behavior, at, behaviors), at, undefined);
-}
-
-function configOf(behavior: (typeof behaviors)[number], where: string, place: SourcePlace | undefined): BadDataConfig {
-  if (behavior !== "dead_letter") return { behavior };
-  throw new ConnectorError("UNSUPPORTED", `${where}: "dead_letter" comes in a later version; use "fail" or "drop"`, {
-    place,
+  if (behavior === "dead_letter") return { behavior, subject: options.pullString(SUBJECT) };
+  if (!options.has(SUBJECT)) return { behavior };
+  throw new ConnectorError("OPTION_CONFLICT", `option "${SUBJECT}" needs bad_data = 'dead_letter'`, {
+    place: options.placeOf(SUBJECT),
+    context: { option: SUBJECT },
   });
+}
+
+/** Parses the stored form `{ behavior, subject? }`. Throws OPTION_INVALID naming the path. */
+export function parseBadData(value: unknown, path = "badData"): BadDataConfig {
+  const stored = objectAt(value, path);
+  const behavior = choiceAt(stored.behavior, `${path}.behavior`, behaviors);
+  if (behavior === "dead_letter") return { behavior, subject: textAt(stored.subject, `${path}.subject`) };
+  if (stored.subject === undefined || stored.subject === null) return { behavior };
+  throw new ConnectorError("OPTION_INVALID", `${path}.subject: only with behavior "dead_letter"`);
 }

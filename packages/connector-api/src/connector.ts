@@ -32,6 +32,17 @@ export interface MetadataColumn {
   readonly description: string;
 }
 
+/** What the source of a table promises beyond what holds for every source. The published suite proves it. */
+export interface SourceCapabilities {
+  /**
+   * The input is kept where it is: a first start reads what is there, a start from a snapshot reads everything behind
+   * it, and there is an end to catch up with. False: only what comes while it listens (NATS Core).
+   */
+  readonly replays: boolean;
+  /** The system it reads from keeps what is not acknowledged, and this table's configuration acknowledges. */
+  readonly acks: boolean;
+}
+
 /** A table of a connector, checked and ready to be stored. */
 export interface Connection {
   readonly id: string | undefined;
@@ -64,7 +75,10 @@ export interface TestMessage {
   readonly done: boolean;
 }
 
-/** Names a user may want to type next, per field of the table configuration. */
+/**
+ * Names a user may want to type next: under the names of table fields what may stand there, and under names that hold a
+ * dot what belongs to one of those (`ORDERS.columns`); a connector says which it has.
+ */
 export type Autocomplete = Readonly<Record<string, readonly string[]>>;
 
 /**
@@ -83,6 +97,8 @@ export interface Connector<Profile = unknown, Table = unknown> {
   /** One line about a profile for people. Never a secret, never a failure. */
   configDescription(profile: Profile): string;
   tableType(profile: Profile, table: Table): TableType;
+  /** Needed of a connector with sources. */
+  sourceCapabilities?(profile: Profile, table: Table): SourceCapabilities;
   /** The schema a table implies by itself; undefined when the user must declare one. */
   getSchema(profile: Profile, table: Table, schema: ConnectionSchema | undefined): ConnectionSchema | undefined;
   /**
@@ -100,15 +116,21 @@ export interface Connector<Profile = unknown, Table = unknown> {
   ): Connection;
   /** Compiles configuration into an operator. No I/O; throws coded errors for a combination that cannot work. */
   makeOperator(profile: Profile, table: Table, config: OperatorConfig, schema: ConnectionSchema): ConstructedOperator;
-  /** Tries a table for real and says step by step what it found. Creates nothing that outlives the call. */
+  /**
+   * Tries a table for real and says step by step what it found. Creates nothing that outlives the call. With `config`
+   * the format is tried too, on a sample; without it, or without a schema, the steps that need them say so. Ends soon
+   * after the signal, with a verdict all the same; throws nothing.
+   */
   test?(
     name: string,
     profile: Profile,
     table: Table,
     schema: ConnectionSchema | undefined,
     signal: AbortSignal,
+    config?: OperatorConfig,
   ): AsyncIterable<TestMessage>;
   /** Tries a profile for real. */
   testProfile?(profile: Profile, signal: AbortSignal): AsyncIterable<TestMessage>;
+  /** Looks around with bounded effort. Rejects with a coded error; creates nothing. */
   autocomplete?(profile: Profile, signal: AbortSignal): Promise<Autocomplete>;
 }

@@ -148,4 +148,6 @@ type Count<
   Found extends readonly unknown[] = [],
 > = Text extends `${string}${Char}${infer Rest}` ? Count<Rest, Char, [...Found, 0]> : Found["length"];
 
-type Trim<Text extends string> = Text extends ` ${infer Rest}` | `${infer Rest} ` ? Trim<Rest> : Text;
+type Space = " " | "\n" | "\t" | "\r";
+
+type Trim<Text extends string> = Text extends `${Space}${infer Rest}` | `${infer Rest}${Space}` ? Trim<Rest> : Text;

@@ -1,17 +1,26 @@
 import type { ConnectionSchema } from "./connection-schema.js";
 import type { ConnectorOptions } from "./connector-options.js";
 import type { JsonObject, Row } from "./row.js";
+import type { Environment } from "./var-string.js";
 
 /** What a format is given when it is opened, once per operator. */
 export interface FormatContext {
   /** The physical columns in declared order: metadata columns are the collector's, never the format's. */
   readonly schema: ConnectionSchema;
-  /** Aborts slow set-up (fetching a schema, for example). */
+  /** Aborts slow set-up (fetching a schema, for example), and what is fetched later. */
   readonly signal?: AbortSignal | undefined;
+  /** Variables for `{{ NAME }}` in options that are stored unresolved (secrets). Default: `process.env`. */
+  readonly environment?: Environment | undefined;
 }
 
 /** Bytes to rows. Compiled once at start, then synchronous. */
 export interface Decoder {
+  /**
+   * On a decoder that learns schemas while it runs: asked before `decode`, for every payload and in order. Undefined:
+   * decode at once; else `decode` waits until it resolves, and a rejection ends the run. `payload` is only valid during
+   * the call.
+   */
+  prepare?(payload: Uint8Array): Promise<void> | undefined;
   /**
    * Appends the rows of one payload to `rows`. `payload` is only valid during the call: what is kept must be copied.
    * Throws a ConnectorError with code BAD_DATA that names column path, expected type and kind of what came, never the

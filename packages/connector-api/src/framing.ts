@@ -49,9 +49,12 @@ export function parseFraming(value: unknown, path = "framing"): FramingConfig {
 
 /**
  * Splits at LF, dropping a CR before it; empty lines and a missing last LF are fine. Frames are views into the message:
- * nothing is copied. An over-long line is handed to `tooLong` as BAD_DATA and the others still come out.
+ * nothing is copied. An over-long line is handed to `tooLong` with BAD_DATA and the others still come out.
  */
-export function createNewlineFraming(config: FramingConfig, tooLong: (error: ConnectorError) => void): Framing {
+export function createNewlineFraming(
+  config: FramingConfig,
+  tooLong: (error: ConnectorError, line: Uint8Array) => void,
+): Framing {
   const limit = config.maxLineLength ?? Number.POSITIVE_INFINITY;
   return (message, each) => {
     let start = 0;
@@ -59,11 +62,19 @@ export function createNewlineFraming(config: FramingConfig, tooLong: (error: Con
       const lf = message.indexOf(LF, start);
       const next = lf === -1 ? message.length : lf;
       const end = next > start && lf !== -1 && message[next - 1] === CR ? next - 1 : next;
-      if (end - start > limit) tooLong(overlong(end - start, limit));
+      if (end - start > limit) tooLong(overlong(end - start, limit), message.subarray(start, end));
       else if (end > start) each(message.subarray(start, end));
       start = next + 1;
     }
   };
+}
+
+/** Number of a line that the framing gave out, from 1. Counts line ends: for errors, not for every line. */
+export function lineNumberOf(message: Uint8Array, line: Uint8Array): number {
+  const start = line.byteOffset - message.byteOffset;
+  let number = 1;
+  for (let lf = message.indexOf(LF); lf !== -1 && lf < start; lf = message.indexOf(LF, lf + 1)) number += 1;
+  return number;
 }
 
 function overlong(length: number, limit: number): ConnectorError {

@@ -6,11 +6,13 @@ export type { InferColumn, InferRow } from "./define-schema.js";
 export { defineSchema } from "./define-schema.js";
 export type { ConnectorErrorOptions, ErrorCode, ExitCode, Retry, SourcePlace } from "./errors.js";
 export { ConnectorError, errorCodes, isConnectorError, toConnectorError } from "./errors.js";
+export { jsonSchemaOf } from "./json-schema-of.js";
 export type { Logger } from "./logger.js";
 export { silentLogger } from "./logger.js";
 export { memoryCheckpoints } from "./memory-checkpoint-store.js";
 export type { RecordBatch, SourcePosition } from "./record-batch.js";
 export type { JsonObject, JsonValue, Row, RowValue } from "./row.js";
+export { schemaFromJsonSchema } from "./schema-from-json-schema.js";
 export { isSecret, Secret } from "./secret.js";
 
 // For implementors: write a connector, a format, an auth strategy or a host.
@@ -26,11 +28,14 @@ export type {
   ConnectorMetadata,
   ConstructedOperator,
   MetadataColumn,
+  SourceCapabilities,
   TableType,
   TestMessage,
 } from "./connector.js";
 export type { ConnectorOptionsContext } from "./connector-options.js";
 export { ConnectorOptions } from "./connector-options.js";
+export type { DeadLetters, RefusedInput, RefusedOutput, RefusedPayload, RefusedRow } from "./dead-letters.js";
+export { refusedRow } from "./dead-letters.js";
 export { didYouMean, nearestOf } from "./did-you-mean.js";
 export type { Decoder, Encoder, Format, FormatContext } from "./format.js";
 export type { Framing, FramingConfig } from "./framing.js";

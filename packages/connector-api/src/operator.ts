@@ -13,7 +13,8 @@ export type SourceSnapshot = ReadonlyMap<string, SplitState>;
  * Reads an input. A source never decodes: it hands payloads to the collector.
  *
  * A host calls, never concurrently except where said: `open` once; `snapshot(0)` once; `run` once, and while it runs
- * `snapshot` and `checkpointCompleted`; `close` once at the end, whatever happened before, also after a failed `open`.
+ * `snapshot`, `flush` and `checkpointCompleted`; `close` once at the end, whatever happened before, also after a failed
+ * `open`.
  */
 export interface SourceOperator {
   readonly name: string;
@@ -33,6 +34,13 @@ export interface SourceOperator {
    * between the barrier and the snapshot. The host makes it durable, then calls `checkpointCompleted` with the same id.
    */
   snapshot(checkpointId: number): SourceSnapshot;
+  /**
+   * Resolves when the destination has confirmed what the source itself wrote for the input of every snapshot so far:
+   * its dead letters. The host calls it after `snapshot` and makes that checkpoint durable only once this and the sink's
+   * `flush` have resolved; reading goes on meanwhile. Rejects when something will never be confirmed: the checkpoint
+   * then fails for good, and so does `run`. A source that writes nothing leaves it out.
+   */
+  flush?(barrier: Barrier): Promise<void>;
   /**
    * The checkpoint and everything before it is durable: now, and only now, the source acks. Not called for a failed
    * checkpoint. A rejected promise is a warning to the host, never a loss: a later ack covers it.
@@ -69,7 +77,10 @@ export interface SinkOperator<R = Row> {
    * under `bad_data = 'fail'` or when an earlier row can no longer be confirmed.
    */
   processBatch(batch: RecordBatch<R>): void | Promise<void>;
-  /** Resolves when the destination has confirmed every row processed before the call; rejects when it never will. */
+  /**
+   * Resolves when the destination has confirmed every row processed before the call, and every dead letter made of one;
+   * rejects when it never will.
+   */
   flush(barrier: Barrier): Promise<void>;
   /** Releases everything it holds, without waiting for unconfirmed rows. Idempotent. */
   close(): Promise<void>;

@@ -2,6 +2,7 @@ import type { Column, ConnectionSchema, SqlType } from "./connection-schema.js";
 import { ConnectorError } from "./errors.js";
 import { kindOf } from "./kind-of.js";
 import type { Row } from "./row.js";
+import { compileRowTest } from "./row-test.js";
 import { printSqlType } from "./sql-type.js";
 
 /** The path of the first mistake below a value and what came there; undefined when all is well. */
@@ -19,6 +20,16 @@ type Check = (value: unknown) => Mistake | undefined;
  * not looked at. The checker keeps nothing between calls.
  */
 export function compileRowChecker(schema: ConnectionSchema): (row: Readonly<Row>) => void {
+  // Generated code says quickly that all is well; the closures say what is not.
+  const explain = compileExplanation(schema);
+  const fits = compileRowTest(schema, (type) => scalarTest(type as ScalarType)) ?? (() => false);
+  return (row) => {
+    if (!fits(row)) explain(row);
+  };
+}
+
+/** The same check without generated code: slower, and the half that knows path, expected type and what came. */
+export function compileExplanation(schema: ConnectionSchema): (row: Readonly<Row>) => void {
   const columns = schema.columns.map((column) => ({ name: column.name, check: compileColumn(column) }));
   return (row) => {
     for (const { name, check } of columns) {
@@ -92,7 +103,10 @@ function compileStruct(type: SqlType & { kind: "struct" }): Check {
   };
 }
 
-function scalarTest(type: Exclude<SqlType, { kind: "array" | "struct" }>): (value: unknown) => boolean {
+/** Types whose values have no parts. */
+export type ScalarType = Exclude<SqlType, { kind: "array" | "struct" }>;
+
+export function scalarTest(type: ScalarType): (value: unknown) => boolean {
   switch (type.kind) {
     case "boolean":
       return (value) => typeof value === "boolean";
@@ -117,7 +131,7 @@ function scalarTest(type: Exclude<SqlType, { kind: "array" | "struct" }>): (valu
         ? (value) => typeof value === "bigint"
         : (value) => value instanceof Date && !Number.isNaN(value.getTime());
     case "json":
-      return isJson;
+      return (value) => isJson(value, 0);
   }
 }
 
@@ -144,11 +158,15 @@ function matches(pattern: RegExp): (value: unknown) => boolean {
   return (value) => typeof value === "string" && pattern.test(value);
 }
 
-function isJson(value: unknown): boolean {
+/** Levels of nesting that a JSON value may have: beyond it no encoder is sure of its stack. */
+const deepestJson = 512;
+
+function isJson(value: unknown, depth: number): boolean {
   if (typeof value === "number") return Number.isFinite(value);
   if (value === null || typeof value === "string" || typeof value === "boolean") return true;
-  if (Array.isArray(value)) return value.every(isJson);
-  return kindOf(value) === "object" && Object.values(value as object).every(isJson);
+  if (depth === deepestJson) return false;
+  if (Array.isArray(value)) return value.every((item) => isJson(item, depth + 1));
+  return kindOf(value) === "object" && Object.values(value as object).every((member) => isJson(member, depth + 1));
 }
 
 /** The kind of what came; for a value of the right kind, that its content does not fit. */

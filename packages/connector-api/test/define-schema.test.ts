@@ -42,6 +42,21 @@ describe("defineSchema", () => {
     expectTypeOf<InferColumn<"GEOMETRY">>().toEqualTypeOf<RowValue>();
   });
 
+  it("infers the other spellings and the types that hold texts", () => {
+    expectTypeOf<InferColumn<"NUMERIC(38) NOT NULL">>().toEqualTypeOf<string>();
+    expectTypeOf<InferColumn<"VARCHAR NOT NULL">>().toEqualTypeOf<string>();
+    expectTypeOf<InferColumn<"DATE NOT NULL">>().toEqualTypeOf<string>();
+    expectTypeOf<InferColumn<"TIME">>().toEqualTypeOf<string | null>();
+    expectTypeOf<InferColumn<"REAL NOT NULL">>().toEqualTypeOf<number>();
+    expectTypeOf<InferColumn<"FLOAT">>().toEqualTypeOf<number | null>();
+    expectTypeOf<InferColumn<"INTEGER NOT NULL">>().toEqualTypeOf<number>();
+    expectTypeOf<InferColumn<"SMALLINT UNSIGNED NOT NULL">>().toEqualTypeOf<number>();
+    expectTypeOf<InferColumn<"TIMESTAMP(3) NOT NULL">>().toEqualTypeOf<Date>();
+    expectTypeOf<InferColumn<"TIMESTAMP(4) NOT NULL">>().toEqualTypeOf<bigint>();
+    expectTypeOf<InferColumn<"\n  bigint[]\n  NOT NULL">>().toEqualTypeOf<(number | bigint | null)[]>();
+    expectTypeOf<InferColumn<"struct<a int not null> not null">>().toEqualTypeOf<{ a: number }>();
+  });
+
   it("infers arrays and structs", () => {
     expectTypeOf<InferColumn<"TEXT[] NOT NULL">>().toEqualTypeOf<(string | null)[]>();
     expectTypeOf<InferColumn<"INT[][]">>().toEqualTypeOf<((number | null)[] | null)[] | null>();

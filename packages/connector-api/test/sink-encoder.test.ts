@@ -31,6 +31,29 @@ describe("createSinkEncoder", () => {
     expect(counters.badRows).toBe(2);
   });
 
+  it("gives refused rows to the dead letters, with their place", () => {
+    const counters = createCounters();
+    const kept: unknown[] = [];
+    const letters = { add: (error: unknown, refused: unknown) => void kept.push([error, refused]), hasRoom: true };
+    const policy = { behavior: "dead_letter", subject: "dlq" } as const;
+    const sink = createSinkEncoder(encoder, policy, counters, { ...letters, room: async () => {} });
+    const rows = [{ value: 1 }, { value: "bad" }];
+    const batch = { rows, split: "s", positions: [7, 8], end: 8 };
+    expect(rows.map((row, index) => sink.encode(row, batch, index))).toEqual([Buffer.from("1"), undefined]);
+    const late = new ConnectorError("MESSAGE_TOO_LARGE", "9 bytes, the server takes 8");
+    sink.refuse(late, { payload: Buffer.from("1") });
+    const bad = expect.objectContaining({ code: "BAD_DATA" });
+    expect(kept).toEqual([
+      [bad, { row: rows[1], split: "s", position: 8 }],
+      [late, { payload: Buffer.from("1") }],
+    ]);
+    expect(counters.badRows).toBe(2);
+    expect(() => sink.refuse(new ConnectorError("CONNECTION_LOST", "gone"))).toThrow("gone");
+    expect(() => createSinkEncoder(encoder, policy, counters)).toThrow(
+      expect.objectContaining({ code: "UNSUPPORTED" }),
+    );
+  });
+
   it("lets everything else through", () => {
     const counters = createCounters();
     const sink = createSinkEncoder(encoder, { behavior: "drop" }, counters);

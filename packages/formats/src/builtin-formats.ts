@@ -1,5 +1,8 @@
 import { ConnectorError, didYouMean, type Format } from "@x/connector-api";
+import { avro } from "./formats/avro.js";
+import { debeziumJson } from "./formats/debezium-json.js";
 import { json } from "./formats/json.js";
+import { protobuf } from "./formats/protobuf.js";
 import { rawBytes } from "./formats/raw-bytes.js";
 import { rawString } from "./formats/raw-string.js";
 
@@ -7,16 +10,20 @@ import { rawString } from "./formats/raw-string.js";
  * Every format of this package: one file and one line each. A Format const is light; one that needs a heavy library
  * imports it in `openDecoder` and `openEncoder`.
  */
-export const builtinFormats = [json, rawString, rawBytes] as const satisfies readonly Format[];
+export const builtinFormats = [
+  json,
+  debeziumJson,
+  avro,
+  protobuf,
+  rawString,
+  rawBytes,
+] as const satisfies readonly Format[];
 
 export type BuiltinFormatName = (typeof builtinFormats)[number]["name"];
 
-/** Names that DESIGN §4 reserves for formats still to come. */
-const laterFormats = ["debezium_json", "avro", "protobuf"];
-
 /**
  * The format behind `format = '…'`, of the builtin ones and those handed in. OPTION_INVALID lists every valid name,
- * UNSUPPORTED says that a format comes later, OPTION_CONFLICT that two formats have one name.
+ * OPTION_CONFLICT says that two formats have one name.
  */
 export function resolveFormat(name: string, custom: readonly Format[] = []): Format {
   const formats: readonly Format[] = [...builtinFormats, ...custom];
@@ -25,9 +32,6 @@ export function resolveFormat(name: string, custom: readonly Format[] = []): For
   if (format !== undefined) return format;
   const names = formats.map((candidate) => candidate.name);
   const valid = names.map((valid) => `"${valid}"`).join(", ");
-  if (laterFormats.includes(name)) {
-    throw new ConnectorError("UNSUPPORTED", `format "${name}" comes in a later version; this one has ${valid}`);
-  }
   throw new ConnectorError(
     "OPTION_INVALID",
     `option "format": expected one of ${valid}, got "${name}"${didYouMean(name, names)}`,

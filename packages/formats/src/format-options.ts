@@ -1,4 +1,4 @@
-import { ConnectorError, type JsonObject, kindOf, type SourcePlace } from "@x/connector-api";
+import { type ConnectionSchema, ConnectorError, type JsonObject, kindOf } from "@x/connector-api";
 
 /** The fields of a stored format, `type` aside. OPTION_INVALID when it is no object. */
 export function storedFields(value: unknown): { readonly [key: string]: unknown } {
@@ -25,7 +25,62 @@ export function refuseOthers(
   }
 }
 
-/** UNSUPPORTED for an option whose time has not come. */
-export function laterVersion(option: string, place?: SourcePlace): ConnectorError {
-  return new ConnectorError("UNSUPPORTED", `${option} comes in a later version`, { context: { option }, place });
+/** SCHEMA_INVALID for a schema without columns, naming the option that takes any payload. */
+export function requireColumns(schema: ConnectionSchema, format: string, other: string): void {
+  if (schema.columns.length > 0) return;
+  throw new ConnectorError(
+    "SCHEMA_INVALID",
+    `format "${format}" needs at least one column that is not metadata; ${other} takes any payload as one column "value"`,
+  );
+}
+
+/** An object without the keys that are undefined. */
+export function compactFields(fields: { readonly [key: string]: unknown }): { readonly [key: string]: unknown } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+}
+
+/** The stored form of a format, read by option name in camelCase or Arroyo's snake_case. OPTION_INVALID names the path. */
+export class StoredFormat {
+  readonly #fields: { readonly [key: string]: unknown };
+  readonly #format: string;
+  readonly #known: string[] = [];
+
+  constructor(value: unknown, format: string) {
+    this.#fields = storedFields(value);
+    this.#format = format;
+  }
+
+  /** A field that may have any shape; null counts as absent. */
+  field(name: string): unknown {
+    const camel = camelOf(name);
+    this.#known.push(camel, ...(camel === name ? [] : [name]));
+    return this.#fields[camel] ?? this.#fields[name] ?? undefined;
+  }
+
+  text(name: string): string | undefined {
+    const value = this.field(name);
+    if (value === undefined || typeof value === "string") return value;
+    throw new ConnectorError("OPTION_INVALID", `format.${camelOf(name)}: expected a text, got ${kindOf(value)}`);
+  }
+
+  flag(name: string): boolean {
+    const value = this.field(name) ?? false;
+    if (typeof value === "boolean") return value;
+    throw new ConnectorError("OPTION_INVALID", `format.${camelOf(name)}: expected true or false, got ${kindOf(value)}`);
+  }
+
+  /** Arroyo stores the flag alone, and the registry elsewhere. */
+  refuseRegistryWithout(registry: unknown): void {
+    if (!this.flag("confluent_schema_registry") || registry !== undefined) return;
+    throw new ConnectorError("OPTION_INVALID", "format.schemaRegistry: expected the registry's endpoint, got nothing");
+  }
+
+  /** Refuses fields that nobody asked for. Call last. */
+  finish(): void {
+    refuseOthers(this.#fields, this.#format, this.#known);
+  }
+}
+
+function camelOf(name: string): string {
+  return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -1,9 +1,15 @@
 // For users: the formats of `format = '…'`.
 export type { BuiltinFormatName } from "./builtin-formats.js";
 export { builtinFormats, resolveFormat } from "./builtin-formats.js";
-export type { JsonOptions } from "./formats/json.js";
+export type { AvroOptions } from "./formats/avro.js";
+export { avro } from "./formats/avro.js";
+export { debeziumJson } from "./formats/debezium-json.js";
 export { json } from "./formats/json.js";
+export type { ProtobufOptions } from "./formats/protobuf.js";
+export { protobuf } from "./formats/protobuf.js";
 export { rawBytes } from "./formats/raw-bytes.js";
 export { rawString } from "./formats/raw-string.js";
+export type { JsonOptions } from "./json/json-options.js";
+export type { RegistrySettings } from "./schema/registry-options.js";
 
 // For implementors: formats of your own implement `Format` of @x/connector-api; nothing more is needed from here.

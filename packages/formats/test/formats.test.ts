@@ -25,10 +25,9 @@ describe("the list", () => {
     expect(resolveFormat("json")).toBe(json);
     expect(resolveFormat("csv", [csv])).toBe(csv);
     expect(failure(() => resolveFormat("csv"))).toContain(
-      'expected one of "json", "raw_string", "raw_bytes", got "csv"',
+      'expected one of "json", "debezium_json", "avro", "protobuf", "raw_string", "raw_bytes", got "csv"',
     );
     expect(failure(() => resolveFormat("jsn"))).toContain('did you mean "json"?');
-    expect(failure(() => resolveFormat("avro"))).toContain("UNSUPPORTED");
     expect(failure(() => resolveFormat("json", [json]))).toContain("OPTION_CONFLICT");
   });
 });
@@ -75,9 +74,11 @@ describe("options of json", () => {
   });
 
   test.each([
-    [{ includeSchema: true }, "UNSUPPORTED: json.include_schema comes in a later version"],
-    [{ confluentSchemaRegistry: true }, "UNSUPPORTED: json.confluent_schema_registry comes in a later version"],
-    [{ compression: "gzip" }, "UNSUPPORTED: json.compression = 'gzip' comes in a later version"],
+    [{ confluentSchemaRegistry: true }, 'OPTION_MISSING: option "schemaRegistry.endpoint" is required'],
+    [
+      { maxInflatedSize: 5 },
+      "OPTION_UNKNOWN: option \"json.maxInflatedSize\" applies only to json.compression = 'gzip'",
+    ],
     [
       { timestampFormat: "iso" },
       '"json.timestampFormat": expected one of "RFC3339", "unix_millis", "UnixMillis", got "iso"',
@@ -90,7 +91,8 @@ describe("options of json", () => {
     [{ unstructured: "yes" }, "OPTION_INVALID: format.unstructured: expected true or false, got string"],
     [{ timestampFormat: "iso" }, 'format.timestampFormat: expected one of "rfc3339", "unix_millis", got "iso"'],
     [{ unstructred: true }, 'format.unstructred: the format "json" has no such option'],
-    [{ debezium: true }, "UNSUPPORTED"],
+    [{ debezium: true }, 'use the format "debezium_json"'],
+    [{ confluent_schema_registry: true }, "format.schemaRegistry: expected the registry's endpoint"],
     [[], "format: expected an object, got array"],
   ])("stored %j is refused", (stored, message) => {
     expect(failure(() => json.parse(stored))).toContain(message);

@@ -1,19 +1,15 @@
 import type { AuthStrategy } from "./auth-strategy.js";
 import { credentials } from "./strategies/credentials.js";
+import { creds } from "./strategies/creds.js";
 import { jwt } from "./strategies/jwt.js";
+import { nkey } from "./strategies/nkey.js";
 import { none } from "./strategies/none.js";
+import { token } from "./strategies/token.js";
 
 /** Every strategy of this package: one file and one line each. The first one is the default. */
-export const builtinStrategies = [none, credentials, jwt] as const;
+export const builtinStrategies = [none, credentials, jwt, token, nkey, creds] as const;
 
 type ConfigOf<Strategy> = Strategy extends AuthStrategy<infer Config> ? Config : never;
 
 /** The parsed configuration of any builtin strategy. Secrets in it are wrapped; it prints and stringifies without them. */
 export type AuthConfig = ConfigOf<(typeof builtinStrategies)[number]>;
-
-/** Words that DESIGN §4 reserves for strategies still to come, with the options they will take. */
-export const laterStrategies: Readonly<Record<string, readonly string[]>> = {
-  token: ["auth.token", "auth.token_file"],
-  nkey: ["auth.nkey_seed", "auth.nkey_seed_file"],
-  creds: ["auth.creds", "auth.creds_file"],
-};

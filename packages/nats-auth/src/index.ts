@@ -1,18 +1,21 @@
 // For users: authentication and TLS of a connection, from options or stored JSON to what a NATS client takes.
 
 // For implementors: write a strategy.
-export type { AuthContext, Authenticator, AuthReply, AuthStrategy, StoredAuth } from "./auth-strategy.js";
+export type {
+  AuthContext,
+  Authenticator,
+  AuthReply,
+  AuthStrategy,
+  Lifetime,
+  SecretFunction,
+  StoredAuth,
+} from "./auth-strategy.js";
 export type { AuthConfig } from "./builtin-strategies.js";
 export { builtinStrategies } from "./builtin-strategies.js";
+export type { Answering } from "./open-authenticator.js";
+export { openAuthenticator } from "./open-authenticator.js";
 export { authFromOptions, openAuth, parseAuth } from "./resolve-auth.js";
 export type { SecretSource } from "./secret-source.js";
-export {
-  createSecretReader,
-  keepLastGood,
-  parseSecret,
-  pullSecret,
-  secretOptions,
-  storedFields,
-} from "./secret-source.js";
+export { parseSecret, pullSecret, secretOptions, storedFields } from "./secret-source.js";
 export type { TlsConfig, TlsOptions } from "./tls.js";
 export { parseTls, resolveTls, tlsFromOptions } from "./tls.js";

@@ -1,6 +1,7 @@
 import { ConnectorError, type ConnectorOptions, didYouMean, kindOf } from "@x/connector-api";
 import type { AuthContext, Authenticator, AuthStrategy, StoredAuth } from "./auth-strategy.js";
-import { type AuthConfig, builtinStrategies, laterStrategies } from "./builtin-strategies.js";
+import { type AuthConfig, builtinStrategies } from "./builtin-strategies.js";
+import { fieldOf } from "./secret-source.js";
 
 /**
  * A strategy of any configuration. Each one only ever gets what its own `parse` gave, which is what makes the erasure
@@ -10,15 +11,13 @@ type AnyStrategy = AuthStrategy<never> | AuthStrategy;
 
 /**
  * Pulls `auth.type` and the options of the strategy it names; stored form out. Strategies of one's own are handed in
- * beside the builtin ones. Throws OPTION_INVALID listing the types, UNSUPPORTED for one that comes later, and
- * OPTION_CONFLICT for an option of another type.
+ * beside the builtin ones. Throws OPTION_INVALID listing the types, and OPTION_CONFLICT for an option of another type.
  */
 export function authFromOptions(options: ConnectorOptions, custom: readonly AnyStrategy[] = []): StoredAuth {
   const strategies = allStrategies(custom);
   const owners = optionOwners(strategies);
   options.declare(["auth.type", ...owners.keys()]);
   const written = options.pullOptionalString("auth.type");
-  if (written !== undefined) refuseLater(written.trim().toLowerCase(), strategies);
   const types = strategies.map(({ type }) => type);
   const type = options.pullChoice("auth.type", types) ?? builtinStrategies[0].type;
   const strategy = find(type, strategies) as AnyStrategy;
@@ -47,17 +46,16 @@ export function parseAuth(stored: unknown, custom: readonly AnyStrategy[] = []):
     throw new ConnectorError("OPTION_INVALID", `auth: expected an object, got ${kindOf(stored)}`);
   }
   const { type } = fields as { type?: unknown };
-  const strategy =
-    type === undefined
-      ? strategies.find((candidate) => candidate.matchesUntagged?.(fields as { [field: string]: unknown }))
-      : find(type, strategies);
-  if (strategy !== undefined) return strategy.parse(fields);
+  const strategy = type === undefined ? findUntagged(fields, strategies) : find(type, strategies);
+  if (strategy !== undefined) {
+    refuseForeign(strategy, fields, strategies);
+    return strategy.parse(fields);
+  }
   const types = strategies.map((candidate) => candidate.type);
   const expected = `expected one of ${types.map((name) => `"${name}"`).join(", ")}`;
   if (typeof type !== "string") {
     throw new ConnectorError("OPTION_INVALID", `auth.type: ${expected}, got ${kindOf(type)}`);
   }
-  refuseLater(type, strategies);
   throw new ConnectorError("OPTION_INVALID", `auth.type: ${expected}, got "${type}"${didYouMean(type, types)}`);
 }
 
@@ -80,23 +78,35 @@ function find(type: unknown, strategies: readonly AnyStrategy[]): AnyStrategy | 
   return strategies.find((candidate) => candidate.type === type);
 }
 
-/** Every option of every strategy, those to come included, with the types it belongs to. */
+/** Every option of every strategy, with the types it belongs to. */
 function optionOwners(strategies: readonly AnyStrategy[]): ReadonlyMap<string, readonly string[]> {
   const owners = new Map<string, string[]>();
-  const own = (type: string, names: readonly string[]): void => {
-    for (const name of names) owners.set(name, [...(owners.get(name) ?? []), type]);
-  };
-  for (const { type, optionNames } of strategies) own(type, optionNames);
-  for (const [type, names] of Object.entries(laterStrategies)) {
-    if (find(type, strategies) === undefined) own(type, names);
+  for (const { type, optionNames } of strategies) {
+    for (const name of optionNames) owners.set(name, [...(owners.get(name) ?? []), type]);
   }
   return owners;
 }
 
-function refuseLater(type: string, strategies: readonly AnyStrategy[]): void {
-  if (!Object.hasOwn(laterStrategies, type) || find(type, strategies) !== undefined) return;
-  const types = strategies.map((candidate) => `"${candidate.type}"`).join(", ");
-  throw new ConnectorError("UNSUPPORTED", `auth.type = "${type}" comes in a later version; this one has ${types}`, {
-    context: { option: "auth.type" },
-  });
+/** Fields of two kinds at once are no typing error but an open question: which one is meant? */
+function findUntagged(fields: object, strategies: readonly AnyStrategy[]): AnyStrategy | undefined {
+  const matching = strategies.filter((each) => each.matchesUntagged?.(fields as { [field: string]: unknown }));
+  const [first, second] = matching;
+  if (first === undefined || second === undefined) return first;
+  throw new ConnectorError(
+    "OPTION_CONFLICT",
+    `auth: has fields of both "${first.type}" and "${second.type}"; give one kind, or auth.type and only its fields`,
+  );
+}
+
+/** A field that this strategy does not have but another one does: two kinds at once, both named. */
+function refuseForeign(strategy: AnyStrategy, fields: object, strategies: readonly AnyStrategy[]): void {
+  const own = new Set(strategy.optionNames.map(fieldOf));
+  for (const [key, value] of Object.entries(fields)) {
+    const field = fieldOf(`auth.${key}`);
+    if (value === undefined || value === null || own.has(field)) continue;
+    const others = strategies.filter(({ optionNames }) => optionNames.map(fieldOf).includes(field));
+    if (others.length === 0) continue;
+    const right = others.map(({ type }) => `auth.type = "${type}"`).join(" or ");
+    throw new ConnectorError("OPTION_CONFLICT", `auth.${key} belongs to ${right}, but auth.type is "${strategy.type}"`);
+  }
 }

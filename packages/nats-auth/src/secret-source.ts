@@ -1,18 +1,7 @@
-import { readFileSync } from "node:fs";
-import {
-  ConnectorError,
-  type ConnectorOptions,
-  type Environment,
-  isSecret,
-  kindOf,
-  resolveVars,
-  Secret,
-  type SourcePlace,
-  toConnectorError,
-} from "@x/connector-api";
-import type { AuthContext } from "./auth-strategy.js";
+import { ConnectorError, type ConnectorOptions, isSecret, kindOf, Secret, type SourcePlace } from "@x/connector-api";
+import type { SecretFunction } from "./auth-strategy.js";
 
-/** Where a secret comes from. `option` is its name in messages. */
+/** Where a secret comes from. `option` is its name in messages. `read` may return text or a promise of it. */
 export type SecretSource = { readonly option: string } & (
   | { readonly text: Secret }
   | { readonly file: string }
@@ -32,7 +21,7 @@ export function pullSecret(
   options: ConnectorOptions,
   option: string,
   type: string,
-): { [field: string]: string | (() => string) } {
+): { [field: string]: string | SecretFunction } {
   const [, fileOption] = secretOptions(option);
   options.exclusive([option, fileOption]);
   const file = options.pullTemplate(fileOption);
@@ -80,45 +69,8 @@ export function storedFields(
   return fields;
 }
 
-/**
- * A function that reads the secret afresh: the text with its variables resolved (once, now), the file's content without
- * its last line break, or what the user's function returns. It throws OPTION_INVALID without the secret.
- */
-export function createSecretReader(source: SecretSource, environment: Environment): () => string {
-  const { option } = source;
-  if ("text" in source) {
-    const text = checked(resolveVars(source.text.reveal(), environment, { name: option }), option);
-    return () => text;
-  }
-  if ("file" in source) {
-    const fileOption = secretOptions(option)[1];
-    const path = resolveVars(source.file, environment, { name: fileOption });
-    return () => checked(readText(path, fileOption), fileOption);
-  }
-  return () => checked(callFunction(source.read, option), option);
-}
-
-/**
- * Reads once now, where an error is thrown, and again with every call of the result, where an error is reported and the
- * last good value returned.
- */
-export function keepLastGood<T>(read: () => T, report: AuthContext["report"]): () => T {
-  let good = read();
-  return () => {
-    try {
-      good = read();
-    } catch (error) {
-      try {
-        report(toConnectorError(error));
-      } catch {
-        // The client must get an answer whatever the listener does.
-      }
-    }
-    return good;
-  };
-}
-
-function fieldOf(option: string): string {
+/** The name in the stored form: `auth.nkey_seed` → `nkeySeed`. */
+export function fieldOf(option: string): string {
   return option.slice("auth.".length).replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
@@ -130,7 +82,7 @@ function missing(option: string, type: string, place?: SourcePlace): ConnectorEr
 }
 
 /** The user's function, made loud where it would vanish: `JSON.stringify` leaves functions out. */
-function unstorable(option: string, read: () => unknown): () => string {
+function unstorable(option: string, read: () => unknown): SecretFunction {
   const toJSON = (): never => {
     throw new ConnectorError(
       "UNSUPPORTED",
@@ -138,35 +90,4 @@ function unstorable(option: string, read: () => unknown): () => string {
     );
   };
   return Object.assign(() => read() as string, { toJSON });
-}
-
-function readText(path: string, option: string): string {
-  try {
-    return readFileSync(path, "utf8").replace(/\r?\n$/, "");
-  } catch (cause) {
-    const { code = "unreadable" } = cause as NodeJS.ErrnoException;
-    throw new ConnectorError("OPTION_INVALID", `"${option}": cannot read ${JSON.stringify(path)} (${code})`, { cause });
-  }
-}
-
-function callFunction(read: () => unknown, option: string): unknown {
-  try {
-    const value = read();
-    return isSecret(value) ? value.reveal() : value;
-  } catch (cause) {
-    throw new ConnectorError("OPTION_INVALID", `"${option}": the function that supplies it has failed`, { cause });
-  }
-}
-
-function checked(value: unknown, option: string): string {
-  if (typeof value === "string" && value !== "") return value;
-  if (value instanceof Promise) {
-    value.catch(() => {});
-    throw new ConnectorError(
-      "OPTION_INVALID",
-      `"${option}": the function must return text at once, got a promise; fetch the secret beforehand and return the latest`,
-    );
-  }
-  const got = value === "" ? "an empty text" : kindOf(value);
-  throw new ConnectorError("OPTION_INVALID", `"${option}": expected text that is not empty, got ${got}`);
 }

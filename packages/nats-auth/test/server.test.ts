@@ -2,11 +2,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ConnectorOptions } from "@x/connector-api";
-import { startNatsServer } from "@x/nats-testkit";
+import { createJwtOperator, startNatsServer } from "@x/nats-testkit";
 import { type ConnectionOptions, connect, type NatsConnection } from "nats";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Authenticator, authFromOptions, openAuth, parseAuth } from "../src/index.ts";
-import { createJwtOperator } from "./jwt-operator.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nats-auth-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -33,47 +32,21 @@ async function reconnected(connection: NatsConnection): Promise<void> {
 }
 
 describe("against a real server", () => {
-  test("none", async () => {
-    await using server = await startNatsServer({ jetstream: false });
-    const connection = await connectWith(server.port, await open({}));
-    await connection.flush();
-    await connection.close();
-  });
-
-  test("credentials: wrong is refused, and a rotated file is picked up by a reconnect", async () => {
-    await using server = await startNatsServer({
-      jetstream: false,
-      config: `authorization { user: wally, password: "p@ss" }`,
-    });
-    await expect(connectWith(server.port, await open({}))).rejects.toMatchObject({ code: "AUTHORIZATION_VIOLATION" });
-    const file = join(folder, "password");
-    writeFileSync(file, "p@ss\n");
-    const connection = await connectWith(
-      server.port,
-      await open({ type: "credentials", username: "wally", passwordFile: file }),
-    );
-    await connection.flush();
-    const back = reconnected(connection);
-    await server.restart();
-    await back;
-    await connection.flush();
-    await connection.close();
-  });
-
   test("jwt: signs the nonce, and goes on when the JWT expires and its file has a new one", async () => {
     const operator = createJwtOperator();
-    await using server = await startNatsServer({ config: operator.serverConfig });
-    const { jwt, seed, user } = operator.issueUser({ expiresInSeconds: 2 });
+    await using server = await startNatsServer({ config: operator.config() });
+    const user = operator.account.issueUser({ expiresInSeconds: 2 });
+    const { jwt, seed } = user;
     const jwtFile = join(folder, "user.jwt");
     writeFileSync(jwtFile, jwt);
     const connection = await connectWith(server.port, await open({ type: "jwt", jwtFile, nkeySeed: seed }));
     await connection.jetstreamManager();
     const back = reconnected(connection);
-    writeFileSync(jwtFile, operator.issueUser({ user }).jwt);
+    writeFileSync(jwtFile, operator.account.issueUser({ user }).jwt);
     await back;
     await (await connection.jetstreamManager()).getAccountInfo();
     await connection.close();
-    const stranger = createJwtOperator().issueUser();
+    const stranger = createJwtOperator().account.issueUser();
     await expect(
       connectWith(server.port, await open({ type: "jwt", jwt: stranger.jwt, nkeySeed: stranger.seed })),
     ).rejects.toMatchObject({ code: "AUTHORIZATION_VIOLATION" });

@@ -7,7 +7,7 @@ import {
   Secret,
 } from "@x/connector-api";
 import { z } from "zod";
-import { compact, parseStored } from "./parse-stored.js";
+import { compact, documented, parseStored } from "./parse-stored.js";
 
 /**
  * A profile: how to reach and enter a NATS system. Texts may hold `{{ VAR }}`, which is resolved when an operator is
@@ -43,26 +43,67 @@ const token = z
   .regex(/^[^\s.*>]+(\.[^\s.*>]+)*$/, "expected tokens joined by dots, without wildcards or spaces");
 
 export const connectionSchema = z.strictObject({
-  servers: z.union([
-    z.string().min(1),
-    z
-      .array(z.string().min(1))
-      .min(1)
-      .transform((list) => list.join(",")),
-  ]),
-  auth: object.optional().meta({ writeOnly: true }),
+  servers: documented(
+    z.union([
+      z.string().min(1),
+      z
+        .array(z.string().min(1))
+        .min(1)
+        .transform((list) => list.join(",")),
+    ]),
+    "servers",
+    "Servers",
+    "Addresses, separated by commas: host, host:port, nats:// or tls://. May hold {{ VAR }}.",
+    ["nats-1:4222,nats-2:4222", "{{ NATS_URL }}"],
+  ),
+  /** `describe-profile.ts` says per strategy what is in it. */
+  auth: object.optional(),
   /** Arroyo's name of the same. */
-  authentication: object.nullable().optional().meta({ writeOnly: true }),
-  tls: object.optional(),
-  connectTimeoutMs: durationMs.default(10_000),
-  reconnectTimeoutMs: durationMs.optional(),
-  authRetryWindowMs: durationMs.default(5 * 60 * 1000),
-  inboxPrefix: token.default("_INBOX"),
-  jetstreamDomain: z
-    .string()
-    .regex(/^[^\s.*>]+$/, "expected one token")
-    .optional(),
-  connectionName: z.string().optional(),
+  authentication: object.nullable().optional(),
+  tls: object.nullable().optional(),
+  connectTimeoutMs: documented(
+    durationMs.default(10_000),
+    "connect_timeout",
+    "Connect timeout (ms)",
+    "The whole budget of a start; then it fails, naming the servers.",
+  ),
+  reconnectTimeoutMs: documented(
+    durationMs.optional(),
+    "reconnect_timeout",
+    "Reconnect timeout (ms)",
+    "How long a lost connection is retried. Unset: for ever.",
+    [600_000],
+  ),
+  authRetryWindowMs: documented(
+    durationMs.default(5 * 60 * 1000),
+    "auth.retry_window",
+    "Auth retry window (ms)",
+    "How long refused credentials are retried after a good start; at start a refusal fails at once.",
+  ),
+  inboxPrefix: documented(
+    token.default("_INBOX"),
+    "inbox_prefix",
+    "Inbox prefix",
+    "First tokens of the subjects that answers come to. The user must be allowed to subscribe to them.",
+    ["_INBOX.billing"],
+  ),
+  jetstreamDomain: documented(
+    z
+      .string()
+      .regex(/^[^\s.*>]+$/, "expected one token")
+      .optional(),
+    "jetstream.domain",
+    "JetStream domain",
+    "Domain of the JetStream to use, where it is not the server's own.",
+    ["hub"],
+  ),
+  connectionName: documented(
+    z.string().optional(),
+    "connection_name",
+    "Connection name",
+    "Shown by the server's monitoring. Unset: the pipeline's name.",
+    ["billing"],
+  ),
 });
 
 /** Options of the connection itself; `auth.…` and `tls.…` are declared by their owners. */

@@ -7,6 +7,7 @@ import {
   type OperatorConfig,
   type OperatorContext,
 } from "@x/connector-api";
+import { checkDeadLetterSubject } from "./dead-letter/dead-letter-stream.js";
 import { compileMetadata } from "./message-metadata.js";
 import type { OpenConnection } from "./open-connection.js";
 import { createCoreSink } from "./sink/core-sink.js";
@@ -33,6 +34,7 @@ export function makeOperator(
 ): ConstructedOperator {
   const { connect, openDecoder, openEncoder, connectTimeoutMs, name } = parts;
   const badData = config.badData ?? failOnBadData;
+  if (badData.behavior === "dead_letter") checkDeadLetterSubject(badData.subject);
   const reading = {
     connect,
     openDecoder,

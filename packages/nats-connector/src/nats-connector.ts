@@ -5,11 +5,14 @@ import {
   type ConnectionSchema,
   type Connector,
   ConnectorError,
+  type ConstructedOperator,
   type Environment,
   type Format,
+  type FormatConfig,
   framingFromOptions,
   framingOptions,
   type JsonObject,
+  type MetadataField,
   type OperatorConfig,
   type OperatorContext,
   physicalSchema,
@@ -18,6 +21,7 @@ import { resolveFormat } from "@x/formats";
 import {
   type AuthStrategy,
   authFromOptions,
+  builtinStrategies,
   openAuth,
   parseAuth,
   parseTls,
@@ -25,17 +29,22 @@ import {
   tlsFromOptions,
 } from "@x/nats-auth";
 import * as connections from "./connection-config.js";
+import { autocomplete } from "./connection-test/autocomplete.js";
+import type { Dialler } from "./connection-test/test-session.js";
+import { testConnection, testTable } from "./connection-test/test-table.js";
+import { describeProfile } from "./describe-profile.js";
 import { icon } from "./icon.js";
-import { makeOperator } from "./make-operator.js";
+import { makeOperator, type OperatorParts } from "./make-operator.js";
 import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
 import { type OpenConnection, openConnection } from "./open-connection.js";
 import { compact, describeStored } from "./parse-stored.js";
-import { parseTable, type TableConfig, tableSchema, tableTypeOf } from "./table-config.js";
+import { parseTable, type TableConfig, tableSchema, tableTypeOf, withRateLimit } from "./table-config.js";
 import { declareTableOptions, rateLimitFromOptions, tableFromOptions } from "./table-options.js";
 import { checkTableSchema, metadataFieldsOf } from "./table-schema.js";
 
 type Profile = connections.ConnectionConfig;
+type PayloadFormat = Pick<OperatorParts, "openDecoder" | "openEncoder">;
 
 export interface NatsConnectorOptions {
   /** Authentication strategies beside the builtin ones. */
@@ -98,6 +107,53 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
     return { id, connector: "nats", name, type, schema, config: text, description: `NATS ${type}, ${what}` };
   };
 
+  const dialler = (profile: Profile): Dialler => ({
+    servers: () =>
+      given.client === undefined ? connections.resolveServers(profile.servers, environment).servers : undefined,
+    connectTimeoutMs: profile.connectTimeoutMs,
+    connect: (context) => connect(profile, context),
+  });
+  /** The format of a table, checked against its columns. */
+  const openFormat = (
+    table: TableConfig,
+    { type, ...stored }: FormatConfig,
+    metadataFields: readonly MetadataField[],
+    schema: ConnectionSchema,
+  ): PayloadFormat => {
+    const format = resolveFormat(type, formats);
+    const formatOptions = format.parse(stored);
+    checkTableSchema(table, schema, metadataFields, format, formatOptions as never);
+    const physical = physicalSchema(schema);
+    const unable = new ConnectorError("UNSUPPORTED", `format "${type}" cannot be used here`);
+    return {
+      openDecoder: async (signal) => {
+        const decoder = await format.openDecoder?.(formatOptions, { schema: physical, signal, environment });
+        if (decoder === undefined) throw unable;
+        return decoder;
+      },
+      openEncoder: async (signal) => {
+        const encoder = await format.openEncoder?.(formatOptions, { schema: physical, signal, environment });
+        if (encoder === undefined) throw unable;
+        return encoder;
+      },
+    };
+  };
+
+  const operatorOf = (
+    profile: Profile,
+    table: TableConfig,
+    config: OperatorConfig,
+    schema: ConnectionSchema,
+  ): ConstructedOperator => {
+    if (config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");
+    return makeOperator(table, withRateLimit(config, table), schema, {
+      name: "stream" in table ? table.stream : table.subject,
+      connectTimeoutMs: profile.connectTimeoutMs,
+      connect: (context) => connect(profile, context),
+      ...openFormat(table, config.format, config.metadataFields, schema),
+    });
+  };
+
   return {
     name: "nats",
     metadata: () => ({
@@ -107,9 +163,9 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
       icon,
       source: true,
       sink: true,
-      testing: false,
+      testing: true,
       customSchemas: true,
-      connectionSchema: describeStored(connections.connectionSchema),
+      connectionSchema: describeProfile([...builtinStrategies, ...strategies]),
       tableSchema: describeStored(tableSchema),
     }),
     metadataColumns: () => metadataColumns,
@@ -117,6 +173,10 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
     parseTable,
     configDescription: connections.describeConnection,
     tableType: (_profile, table) => tableTypeOf(table),
+    sourceCapabilities: (_profile, table) => ({
+      replays: table.type === "jetstream-source",
+      acks: table.type === "jetstream-source" && (table.ackPolicy === "all" || table.ackPolicy === "explicit"),
+    }),
     getSchema: (_profile, _table, schema) => schema,
     fromOptions(name, options, schema, profile) {
       options.declare([...connections.connectionOptions, "format", ...badDataOptions]);
@@ -150,29 +210,26 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
         { connection: connections.storeConnection(profile), table: table as unknown as JsonObject },
         table,
       ),
-    makeOperator(profile, table, config, schema) {
-      if (config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");
-      const { type, ...stored } = config.format;
-      const format = resolveFormat(type, formats);
-      const formatOptions = format.parse(stored);
-      checkTableSchema(table, schema, config.metadataFields, format, formatOptions as never);
-      const physical = physicalSchema(schema);
-      const unable = new ConnectorError("UNSUPPORTED", `format "${type}" cannot be used here`);
-      return makeOperator(table, config, schema, {
-        name: "stream" in table ? table.stream : table.subject,
-        connectTimeoutMs: profile.connectTimeoutMs,
-        connect: (context) => connect(profile, context),
-        openDecoder: async (signal) => {
-          const decoder = await format.openDecoder?.(formatOptions, { schema: physical, signal });
-          if (decoder === undefined) throw unable;
-          return decoder;
+    makeOperator: operatorOf,
+    test(name, profile, table, schema, signal, config) {
+      const { format, metadataFields = [] } = config ?? {};
+      const known = format !== undefined && schema !== undefined && config !== undefined;
+      const opened = (): PayloadFormat => {
+        if (known) return openFormat(table, format, metadataFields, schema);
+        throw new ConnectorError("UNEXPECTED", "a format is opened that is not known");
+      };
+      return testTable(
+        {
+          ...{ name, table, schema, config },
+          dialler: dialler(profile),
+          compile: known ? () => void operatorOf(profile, table, config, schema) : undefined,
+          openDecoder: (stop) => opened().openDecoder(stop),
+          openEncoder: (stop) => opened().openEncoder(stop),
         },
-        openEncoder: async (signal) => {
-          const encoder = await format.openEncoder?.(formatOptions, { schema: physical, signal });
-          if (encoder === undefined) throw unable;
-          return encoder;
-        },
-      });
+        signal,
+      );
     },
+    testProfile: (profile, signal) => testConnection(dialler(profile), signal),
+    autocomplete: (profile, signal) => autocomplete(dialler(profile), signal),
   };
 }

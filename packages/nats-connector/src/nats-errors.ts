@@ -17,6 +17,8 @@ interface Rule {
   readonly retry?: Retry;
   /** What to do about it, appended to the message. */
   readonly remedy?: string;
+  /** What it is likely to be and what to do, in place of the foreign text. */
+  readonly reason?: string;
 }
 
 const unavailable: Rule = { code: "SERVER_UNAVAILABLE" };
@@ -85,6 +87,21 @@ const cannotConnect: Rule = { code: "CONNECT_FAILED" };
 const lost: Rule = { code: "CONNECTION_LOST" };
 const badAuth: Rule = { code: "AUTH_FAILED" };
 const badTls: Rule = { code: "TLS_FAILED" };
+const unknownAuthority: Rule = {
+  code: "TLS_FAILED",
+  reason:
+    "the server's certificate is signed by an authority that is not known here; give its certificate as tls.ca_file",
+};
+const wrongTime: Rule = {
+  code: "TLS_FAILED",
+  reason: "the server's certificate has expired or is not valid yet; renew it there, or correct this machine's clock",
+};
+
+const clientCertificate: Rule = {
+  code: "TLS_FAILED",
+  reason:
+    "the server refuses the client certificate: it may have expired, or be signed by an authority the server does not know (tls.cert_file)",
+};
 
 /** Error codes of `nats` 2 and of Node, class names of `@nats-io` 3. */
 const clientErrors: Readonly<Record<string, Rule>> = {
@@ -122,15 +139,41 @@ const clientErrors: Readonly<Record<string, Rule>> = {
   PermissionViolationError: { code: "PERMISSION_DENIED" },
   MAX_PAYLOAD_EXCEEDED: { code: "MESSAGE_TOO_LARGE" },
   TLS: badTls,
-  SERVER_OPT_NA: badTls,
+  SERVER_OPT_NA: {
+    code: "TLS_FAILED",
+    reason:
+      "the server does not offer TLS, which tls:// or a tls.… option asks for; leave those out, or give the server a tls block",
+  },
+  ERR_SSL_WRONG_VERSION_NUMBER: {
+    code: "TLS_FAILED",
+    reason:
+      "the server answers in plain text; leave tls.handshake_first out (or TLS, when it has none), or set handshake_first in the server's tls block",
+  },
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: {
+    code: "TLS_FAILED",
+    reason:
+      "the server asks for a client certificate; give tls.cert_file and tls.key_file, signed by an authority the server knows",
+  },
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: clientCertificate,
+  ERR_SSL_TLSV1_ALERT_BAD_CERTIFICATE: clientCertificate,
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: clientCertificate,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: clientCertificate,
+  "ERR_SSL_SSL/TLS_ALERT_BAD_CERTIFICATE": clientCertificate,
+  "ERR_SSL_SSL/TLS_ALERT_CERTIFICATE_EXPIRED": clientCertificate,
   EPROTO: badTls,
-  CERT_HAS_EXPIRED: badTls,
-  DEPTH_ZERO_SELF_SIGNED_CERT: badTls,
-  SELF_SIGNED_CERT_IN_CHAIN: badTls,
-  UNABLE_TO_GET_ISSUER_CERT: badTls,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: badTls,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: badTls,
-  ERR_TLS_CERT_ALTNAME_INVALID: badTls,
+  CERT_HAS_EXPIRED: wrongTime,
+  CERT_NOT_YET_VALID: wrongTime,
+  DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
+  SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
+  CERT_SIGNATURE_FAILURE: unknownAuthority,
+  ERR_TLS_CERT_ALTNAME_INVALID: {
+    code: "TLS_FAILED",
+    reason:
+      "the server's certificate is for another name; dial a name it carries, or give that name as tls.server_name",
+  },
 };
 
 /** The coded error of a JetStream API answer. `action` says what was asked (`create the consumer of stream "S"`). */
@@ -159,8 +202,8 @@ export function fromClientError(
   const violation = code === "PERMISSION_DENIED" ? permissionOf(known?.error) : undefined;
   const reason =
     violation === undefined
-      ? (reasons[code] ?? messageOf(error))
-      : `the server denies this user the ${violation.operation} "${violation.subject}"`;
+      ? (known?.rule.reason ?? reasons[code] ?? messageOf(error))
+      : `the server denies this user to ${verbs[violation.operation] ?? violation.operation} "${violation.subject}"; it needs that subject in its ${verbs[violation.operation] ?? violation.operation} permissions`;
   return new ConnectorError(code, `cannot ${action}: ${reason}`, {
     cause: error,
     context: { ...context, ...violation },
@@ -183,7 +226,13 @@ export function permissionOf(error: unknown): { operation: string; subject: stri
 const reasons: Partial<Record<ErrorCode, string>> = {
   SERVER_UNAVAILABLE: "no answer from the server (JetStream off, no leader, or overloaded)",
   CONNECTION_LOST: "the connection is lost",
+  AUTH_FAILED:
+    "the server refuses these credentials (or asks for some, with auth.type = none); check auth.type and its options",
+  AUTH_EXPIRED: "the credentials have expired; put new ones where auth.… reads them",
 };
+
+/** What both clients call an operation, as the server's configuration does. */
+const verbs: Readonly<Record<string, string>> = { publish: "publish", subscription: "subscribe" };
 
 /** The deepest cause we know: wrappers such as RequestError say less than what they wrap. */
 function findKnown(error: unknown): { rule: Rule; error: unknown } | undefined {

@@ -2,17 +2,33 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectorError, isConnectorError, type OperatorContext } from "@x/connector-api";
 import { type ConnectionOptions, connect } from "nats";
+import { type DialTls, diagnoseTls } from "./diagnose-tls.js";
 import { abortable, createJetStreamApi, type JetStreamApi } from "./jetstream/api.js";
 import type { NatsClient } from "./nats-client.js";
 import { fromClientError } from "./nats-errors.js";
+import { renewCredentials } from "./renew-credentials.js";
 import { type LinkListeners, watchLink } from "./watch-link.js";
+
+/** Called by the client at every dial. Structural: an authenticator of either client, also without what is optional. */
+export interface DialAuthenticator {
+  (nonce?: string): object;
+  /** The life of what the last call has sent, where that has an end. */
+  lifetime?(): CredentialsLife | undefined;
+  /** Fetches secrets anew, so that the next call sends them; resolves with their life. Never rejects. */
+  refresh?(): Promise<CredentialsLife | undefined>;
+}
+
+interface CredentialsLife {
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+}
 
 /** Everything needed to dial, with variables resolved and secrets behind functions. */
 export interface DialOptions {
   readonly servers: readonly string[];
-  /** Called by the client at every dial. Structural: an authenticator of either client. */
-  readonly authenticator?: ((nonce?: string) => object) | undefined;
-  readonly tls?: object | undefined;
+  readonly authenticator?: DialAuthenticator | undefined;
+  /** The client's `tls` option. */
+  readonly tls?: (object & DialTls) | undefined;
   /** The whole start-up budget. */
   readonly connectTimeoutMs: number;
   /** How long a lost connection is retried; undefined for ever. */
@@ -49,12 +65,18 @@ export interface OpenConnection extends AsyncDisposable {
   listen(listeners: LinkListeners): () => void;
   /** A fresh subject under the configured inbox prefix, for one subscription. */
   newInbox(): string;
+  /**
+   * A checkpoint has just been completed: a good moment to renew credentials that near their end, which reconnects.
+   * Never rejects.
+   */
+  boundary(): Promise<void>;
   /** Closes what it dialled. Idempotent. */
   close(): Promise<void>;
 }
 
 const RETRY_MS = 250;
 const SINGLE_DIAL_MS = 5000;
+const LOOK_MS = 1000;
 
 /**
  * Connects within `connectTimeoutMs`: an unreachable server is retried, a refusal of the credentials is final at once.
@@ -74,6 +96,15 @@ export async function openConnection(options: DialOptions, context: LinkContext)
       outage.since = undefined;
     },
   });
+  const { authenticator } = options;
+  let renewal: Promise<void> | undefined;
+  const boundary = async (): Promise<void> => {
+    if (!owns || authenticator === undefined || !link.connected || link.lost.aborted) return;
+    renewal ??= renewCredentials(client, authenticator).finally(() => {
+      renewal = undefined;
+    });
+    await renewal;
+  };
   const close = async (): Promise<void> => {
     link.stop();
     if (owns && !client.isClosed()) await client.close().catch(() => {});
@@ -92,6 +123,7 @@ export async function openConnection(options: DialOptions, context: LinkContext)
     whenConnected: (signal) => link.whenConnected(signal),
     listen: (listeners) => link.listen(listeners),
     newInbox: () => `${options.inboxPrefix}.${randomUUID().replaceAll("-", "")}`,
+    boundary,
     close,
     [Symbol.asyncDispose]: close,
   };
@@ -102,7 +134,7 @@ async function dial(options: DialOptions, signal: AbortSignal, outage: Outage): 
   const action = `connect to ${options.servers.join(", ")}`;
   for (;;) {
     const leftMs = deadline - Date.now();
-    const attempt = connect(clientOptions(options, Math.max(1, Math.min(leftMs, SINGLE_DIAL_MS)), outage));
+    const attempt = connect(clientOptions(options, dialMs(leftMs), outage));
     try {
       return await abortable(attempt, signal);
     } catch (error) {
@@ -110,6 +142,7 @@ async function dial(options: DialOptions, signal: AbortSignal, outage: Outage): 
       if (signal.aborted) attempt.then((late) => late.close()).catch(() => {});
       const coded = fromClientError(error, action, { servers: options.servers });
       if (isFinal(coded)) throw coded;
+      await failOnTls(options, action, coded, deadline, signal);
       if (Date.now() + RETRY_MS >= deadline) throw unreachable(options, coded);
     }
     await abortable(sleep(RETRY_MS), signal);
@@ -121,11 +154,34 @@ function isFinal(error: ConnectorError): boolean {
   return isConnectorError(error) && error.retry !== "backoff";
 }
 
+/** A part of what is left, so that there is time to find out why a dial was not answered. */
+function dialMs(leftMs: number): number {
+  return Math.max(1, Math.min(SINGLE_DIAL_MS, leftMs, Math.max(500, leftMs * 0.6)));
+}
+
+/** What is no answer at all may be a TLS mismatch, which no retry cures. */
+async function failOnTls(
+  options: DialOptions,
+  action: string,
+  cause: ConnectorError,
+  deadline: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const lookMs = Math.min(LOOK_MS, (deadline - Date.now()) / 2);
+  if (lookMs < 50) return;
+  const looks = options.servers.map((server) => diagnoseTls(server, options.tls, lookMs));
+  const found = await abortable(Promise.all(looks), signal);
+  const finding = found.find((each) => each !== undefined);
+  // With several servers another one may answer yet.
+  if (finding === undefined || found.includes(undefined)) return;
+  throw new ConnectorError("TLS_FAILED", `cannot ${action}: ${finding}`, { cause });
+}
+
 function unreachable(options: DialOptions, cause: ConnectorError): ConnectorError {
   const hint =
-    cause.code === "SERVER_UNAVAILABLE"
-      ? "; a server that wants tls.handshake_first or a client certificate also looks like this"
-      : "";
+    cause.code === "CONNECT_FAILED"
+      ? ""
+      : "; it accepts connections but does not answer: it may be overloaded, or no NATS server";
   return new ConnectorError(
     "CONNECT_FAILED",
     `cannot reach ${options.servers.join(", ")} within ${options.connectTimeoutMs} ms${hint}`,
@@ -146,7 +202,7 @@ function clientOptions(options: DialOptions, timeout: number, outage: Outage): C
     maxPingOut: 2,
     // The client's own resolver asks DNS only and passes over /etc/hosts.
     resolve: false,
-    reconnectDelayHandler: reconnectDelay(outage),
+    reconnectDelayHandler: reconnectDelay(outage, options.authenticator),
     noAsyncTraces: true,
   };
   if (options.authenticator !== undefined) {
@@ -161,12 +217,19 @@ interface Outage {
   since: number | undefined;
 }
 
+const REFRESH_MS = 1000;
+
 /**
  * 250 ms at first, 2 s in a long outage, with jitter. By the length of the outage, not by the number of calls: the
- * client asks several times per attempt.
+ * client asks several times per attempt. Meanwhile the secrets of the next attempt are fetched.
  */
-function reconnectDelay(outage: Outage): () => number {
+function reconnectDelay(outage: Outage, authenticator: DialAuthenticator | undefined): () => number {
+  let refreshedAt = 0;
   return () => {
+    if (outage.since !== undefined && Date.now() - refreshedAt >= REFRESH_MS) {
+      refreshedAt = Date.now();
+      authenticator?.refresh?.().catch(() => {});
+    }
     const downMs = outage.since === undefined ? 0 : Date.now() - outage.since;
     return Math.min(2000, Math.max(RETRY_MS, downMs / 2)) * (0.75 + Math.random() * 0.5);
   };

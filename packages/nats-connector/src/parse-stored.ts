@@ -1,4 +1,4 @@
-import { ConnectorError, type JsonObject, kindOf } from "@x/connector-api";
+import { ConnectorError, type JsonObject, type JsonValue, kindOf } from "@x/connector-api";
 import { z } from "zod";
 
 /** Parses stored configuration. Throws OPTION_INVALID naming the path, never the value: it may be a secret. */
@@ -12,7 +12,18 @@ export function parseStored<T>(schema: z.ZodType<T>, value: unknown, what: strin
   });
 }
 
-/** A JSON Schema 2020-12 of what may be written, for forms. */
+/** A field with what a form shows of it; `option` is its name in WITH. */
+export function documented<Schema extends z.ZodType>(
+  schema: Schema,
+  option: string,
+  title: string,
+  description: string,
+  examples?: readonly JsonValue[],
+): Schema {
+  return schema.meta({ title, description, "x-option": option, ...(examples === undefined ? {} : { examples }) });
+}
+
+/** A JSON Schema 2020-12 of what may be written, for forms. `x-option` is the name of a field in WITH. */
 export function describeStored(schema: z.ZodType): JsonObject {
   return z.toJSONSchema(schema, { io: "input", unrepresentable: "any" }) as JsonObject;
 }

@@ -61,7 +61,6 @@ describe("options", () => {
       ["deliver_policy", "last_per_subject"],
       ["consumer.replay_policy", "original"],
       ["consumer.max_deliver", "5"],
-      ["bad_data", "dead_letter"],
     ] as const) {
       expect(code({ ...source, [name]: value })).toMatch(new RegExp(`^UNSUPPORTED: .*${name}`));
     }

@@ -1,6 +1,10 @@
+export type { Certificate, CertificateAuthority, CertificateOptions } from "./certificates.js";
+export { createCertificateAuthority } from "./certificates.js";
 export type { FaultProxy, FaultProxyCounters, FaultProxyOptions, ProxyDirection } from "./fault-proxy.js";
 export { startFaultProxy } from "./fault-proxy.js";
 export { findServerBinary } from "./find-server-binary.js";
 export { findFreePort } from "./free-port.js";
+export type { JwtAccount, JwtOperator, JwtUser, JwtUserOptions } from "./jwt-operator.js";
+export { createJwtOperator } from "./jwt-operator.js";
 export type { NatsServer, NatsServerOptions } from "./nats-server.js";
 export { startNatsServer } from "./nats-server.js";

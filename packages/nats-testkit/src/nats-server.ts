@@ -23,6 +23,8 @@ export interface NatsServerOptions {
   port?: number;
   /** The largest message the server takes. Default: the server's own, 1 MiB. */
   maxPayloadBytes?: number;
+  /** The configuration has `tls { handshake_first: true }`: a probe reads nothing then, and the log says when it is ready. */
+  tlsFirst?: boolean;
   /** How long the server may take to answer after each start. Default: 20 s. */
   readyTimeoutMs?: number;
 }
@@ -118,6 +120,7 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
   };
 
   const launch = async (): Promise<void> => {
+    const seen = log().length;
     const output = openSync(logFile, "a");
     const args = ["-a", "127.0.0.1", "-p", String(port), "-c", configFile];
     if (jetstream) args.push("-js", "-sd", storeDir);
@@ -137,7 +140,10 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
 
     const deadline = Date.now() + readyTimeoutMs;
     while (Date.now() < deadline) {
-      const answer = await Promise.race([probeServer(port, jetstream, 1_000), gone]);
+      const answer = await Promise.race([
+        options.tlsFirst ? readyLine(log().slice(seen), name) : probeServer(port, jetstream, 1_000),
+        gone,
+      ]);
       if (spawnError) throw new Error(`${bin} cannot be started: ${spawnError.message}`, { cause: spawnError });
       if (!isRunning()) {
         throw new Error(`nats-server exited at start (${started.signalCode ?? `code ${started.exitCode}`}):\n${log()}`);
@@ -196,4 +202,10 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
       guard.release();
     },
   };
+}
+
+/** What the log of one start says, once it says that the server is ready. */
+function readyLine(log: string, name: string): ServerInfo | undefined {
+  if (!log.includes("Server is ready")) return undefined;
+  return { server_name: name, version: /Version:\s+(\S+)/.exec(log)?.[1] ?? "" };
 }

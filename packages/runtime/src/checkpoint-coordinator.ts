@@ -1,4 +1,10 @@
-import { type Incarnation, isConnectorError, type Logger, type SourceOperator } from "@x/connector-api";
+import {
+  type Incarnation,
+  isConnectorError,
+  type Logger,
+  type SourceOperator,
+  type SourceSnapshot,
+} from "@x/connector-api";
 import type { BatchQueue } from "./batch-queue.js";
 
 /** Store failures in a row after which a pipeline gives up: until then it runs on and repeats more after a crash. */
@@ -18,7 +24,7 @@ export interface CheckpointCoordinatorOptions {
 
 /**
  * Sends barriers through the queue and turns them into durable checkpoints: snapshot → everything before it flushed by
- * the sink → stored → acked by the source. One checkpoint is under way at a time; reading and writing go on meanwhile.
+ * the sink and by the source → stored → acked by the source. One checkpoint is under way at a time; reading and writing go on meanwhile.
  */
 export class CheckpointCoordinator {
   /** Durable checkpoints of this run. */
@@ -28,6 +34,8 @@ export class CheckpointCoordinator {
   readonly #options: CheckpointCoordinatorOptions;
   #nextId = 0;
   #failed = 0;
+  /** The snapshot that is durable, as text. */
+  #saved = "";
   #timer: NodeJS.Timeout | undefined;
   #underWay: Promise<void> | undefined;
 
@@ -69,7 +77,10 @@ export class CheckpointCoordinator {
     const checkpointId = this.#nextId++;
     flushCollector();
     const snapshot = source.snapshot(checkpointId);
-    await queue.putBarrier({ checkpointId, final });
+    if (!final && textOf(snapshot) === this.#saved) return this.#unchanged(checkpointId);
+    const barrier = { checkpointId, final };
+    // The source flushes what it wrote for refused input, the sink what it was given: neither waits for the other.
+    await Promise.all([queue.putBarrier(barrier), source.flush?.(barrier)]);
     try {
       await this.#save(checkpointId, snapshot);
       this.#failed = 0;
@@ -85,9 +96,20 @@ export class CheckpointCoordinator {
     }
   }
 
-  async #save(checkpointId: number, snapshot: ReturnType<SourceOperator["snapshot"]>): Promise<void> {
+  /** Nothing has moved since the last checkpoint: what it holds is durable, so nothing is written again. */
+  async #unchanged(checkpointId: number): Promise<void> {
+    await this.#options.incarnation.assertCurrent();
+    await this.#complete(checkpointId);
+  }
+
+  async #save(checkpointId: number, snapshot: SourceSnapshot): Promise<void> {
     await this.#options.incarnation.save(checkpointId, snapshot);
+    this.#saved = textOf(snapshot);
     this.completed += 1;
+    await this.#complete(checkpointId);
+  }
+
+  async #complete(checkpointId: number): Promise<void> {
     this.completedAt = Date.now();
     try {
       await this.#options.source.checkpointCompleted(checkpointId);
@@ -100,3 +122,5 @@ export class CheckpointCoordinator {
     }
   }
 }
+
+const textOf = (snapshot: SourceSnapshot): string => JSON.stringify([...snapshot]);

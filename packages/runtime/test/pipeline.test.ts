@@ -174,6 +174,26 @@ describe("a pipeline", () => {
     expect(await stopped.finished).toMatchObject({ exitCode: 130, error: { code: "ABORTED" } });
   });
 
+  test("an idle pipeline writes no checkpoint again and again, yet still sees that it is fenced", async () => {
+    let writes = 0;
+    const checkpoints = watched(memoryCheckpoints(), () => {
+      writes += 1;
+    });
+    const source = new CountingSource(10);
+    const run = source.run.bind(source);
+    source.run = async (context, collector) => {
+      await run(context, collector);
+      await new Promise((resolve) => context.signal.addEventListener("abort", resolve));
+      return "immediate";
+    };
+    const idle = startPipeline({ name: "p", source, sink: new RecordingSink(), checkpoints, checkpointIntervalMs: 2 });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(writes).toBeLessThanOrEqual(3);
+    expect(source.acked.length).toBeGreaterThan(5);
+    await checkpoints.claim("p", "rival");
+    expect(await idle.finished).toMatchObject({ exitCode: 5 });
+  });
+
   test("a drain that cannot finish gives up after its time-out", async () => {
     const sink = new RecordingSink();
     sink.beforeFlush = () => new Promise(() => {});

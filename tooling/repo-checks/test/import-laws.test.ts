@@ -9,7 +9,7 @@ const laws: Readonly<Record<string, readonly string[]>> = {
   "nats-connector": ["@x/connector-api", "@x/formats", "@x/nats-auth", "nats", "zod"],
   sql: ["@x/connector-api", "@guanmingchiu/sqlparser-ts", "@duckdb/node-api"],
   runtime: ["@x/connector-api"],
-  "nats-testkit": [],
+  "nats-testkit": ["nkeys.js"],
   cli: [
     "@x/connector-api",
     "@x/formats",

@@ -1,6 +1,8 @@
 import type { CliCommand } from "../commands.js";
 import { laterFlags, type RunFlags } from "../run-options.js";
 
+const append = (file: string, files: readonly string[] = []): readonly string[] => [...files, file];
+
 export const runCommand: CliCommand = {
   register(program, output, exit) {
     const command = program
@@ -13,6 +15,7 @@ export const runCommand: CliCommand = {
       .option("--until-caught-up", "stop with exit code 0 once what the streams held at the start has been read")
       .option("--max-rows <count>", "stop with exit code 0 after this many rows were read")
       .option("--drain-timeout <duration>", "time for the last rows and checkpoint after the first signal", "25s")
+      .option("--plugin <file>", "module with formats, connectors or auth of your own; repeatable", append)
       .option("--profiles <file>", "JSON file with connection profiles by name")
       .option("--env-file <file>", "file with NAME=value lines for {{ NAME }}")
       .option("--json", "one JSON object per line on stdout, the summary last")

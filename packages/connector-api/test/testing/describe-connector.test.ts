@@ -1,71 +1,86 @@
-import {
-  type Connection,
-  type ConnectionSchema,
-  type Connector,
-  type ConnectorOptions,
-  defineSchema,
-  type JsonObject,
-  type OperatorConfig,
-  parseOperatorConfig,
-  type SinkOperator,
-} from "../../src/index.js";
+import { describe, expect, it } from "vitest";
+import { defineSchema, type JsonObject } from "../../src/index.js";
+import type { ConnectorFixture } from "../../src/testing/connector-fixture.js";
+import { checkSink, checkSource } from "../../src/testing/describe-connector.js";
 import { describeConnector } from "../../src/testing/index.js";
+import { sinkLaws } from "../../src/testing/sink-laws.js";
+import { sourceLaws } from "../../src/testing/source-laws.js";
+import { type Fault, type Memory, type MemoryTable, memoryConnector } from "./memory-connector.js";
 
-type Profile = { readonly token: string };
-
-/** The smallest connector there is: a sink that forgets. */
-const blackHole: Connector<Profile, JsonObject> = {
-  name: "black-hole",
-  metadata: () => ({
-    id: "black-hole",
-    name: "Black hole",
-    description: "Takes rows and forgets them.",
-    icon: "<svg/>",
-    source: false,
-    sink: true,
-    testing: false,
-    customSchemas: true,
-    connectionSchema: { type: "object" },
-    tableSchema: { type: "object" },
-  }),
-  metadataColumns: () => [],
-  parseProfile: (value) => value as Profile,
-  parseTable: (value) => value as JsonObject,
-  configDescription: () => "nowhere",
-  tableType: () => "sink",
-  getSchema: (_profile, _table, schema) => schema,
-  fromOptions(name, options: ConnectorOptions, schema?: ConnectionSchema): Connection {
-    options.declare(["token", "horizon"]);
-    const token = options.pullString("token");
-    const horizon = options.pullInt("horizon") ?? 1;
-    options.finish();
-    return this.fromConfig(undefined, name, { token }, { horizon }, schema);
-  },
-  fromConfig(id, name, connection, table, schema = { columns: [] }) {
-    const config: OperatorConfig = { connection, table, metadataFields: [] };
-    const facts = { id, connector: "black-hole", name, type: "sink", description: "a black hole" } as const;
-    return { ...facts, schema, config: JSON.stringify(parseOperatorConfig(config)) };
-  },
-  makeOperator: () => ({ kind: "sink", operator: forgetful }),
-};
-
-const forgetful: SinkOperator = {
-  name: "forgetful",
-  open: async () => ({}),
-  processBatch: () => {},
-  flush: async () => {},
-  close: async () => {},
-};
-
-describeConnector("black hole", {
-  connector: blackHole,
-  environment: { TOKEN: "s3cret" },
-  tables: [
-    {
-      type: "sink",
-      options: { token: "{{ TOKEN }}", horizon: 5 },
-      schema: defineSchema({ id: "BIGINT NOT NULL" }),
-      secrets: ["s3cret"],
+function fixtureOf(fault?: Fault): ConnectorFixture<JsonObject, MemoryTable> {
+  const memories = new Map<string, Memory>();
+  const openMemory = (): { name: string; memory: Memory } => {
+    const name = `memory-${memories.size}`;
+    const memory: Memory = { input: [], output: [], acked: 0 };
+    memories.set(name, memory);
+    return { name, memory };
+  };
+  const schema = defineSchema({ id: "BIGINT NOT NULL" });
+  const options = { memory: "any", token: "{{ TOKEN }}" };
+  return {
+    connector: memoryConnector(memories, fault),
+    environment: { TOKEN: "s3cret" },
+    tables: [
+      { type: "source", options, schema, secrets: ["s3cret"] },
+      { type: "sink", options, schema, secrets: ["s3cret"] },
+    ],
+    sources: {
+      "an array": async () => {
+        const { name, memory } = openMemory();
+        return {
+          options: { memory: name },
+          append: async (rows) => void memory.input.push(...rows.map((row) => JSON.stringify(row))),
+          appendBad: async () => void memory.input.push("bad"),
+          acked: async () => memory.acked,
+        };
+      },
     },
-  ],
+    sinks: {
+      "an array": async () => {
+        const { name, memory } = openMemory();
+        return { options: { memory: name }, read: async () => memory.output.map((line) => JSON.parse(line)) };
+      },
+    },
+  };
+}
+
+describeConnector("memory", fixtureOf());
+
+const faults: Readonly<Record<Fault, string>> = {
+  "snapshot reads ahead": "takes what was handed on into a snapshot",
+  "resumes one early": "goes on behind its snapshot after a crash",
+  "resumes one late": "starts where the sink says it is",
+  "ignores backpressure": "asks for no more while downstream is full",
+  "acks at once": "acknowledges nothing before the checkpoint",
+  "acks what was read later": "acknowledges nothing before the checkpoint",
+  "never acks": "acknowledges nothing before the checkpoint",
+  "drain loses what it has": "loses nothing between a drain and the next start",
+  "stop waits for ever": "stops at once, also while it waits for input",
+  "never ends": "reads what was there before",
+  "close throws": "can be closed before it was opened",
+  "flush is early": "has written every row before a flush",
+  "output out of order": "has written every row before a flush",
+  "truncates its output": "writes behind what an earlier run has written",
+  "bad row is written": "bad_data = 'drop': counts a bad row",
+};
+
+describe("the suite notices a connector that", () => {
+  it.concurrent.each(Object.entries(faults))(
+    "%s",
+    async (fault, lawName) => {
+      const fixture = fixtureOf(fault as Fault);
+      const sourceLaw = sourceLaws.find((law) => law.name.startsWith(lawName));
+      const sinkLaw = sinkLaws.find((law) => law.name.startsWith(lawName));
+      const open = { source: fixture.sources?.["an array"], sink: fixture.sinks?.["an array"] };
+      const checked =
+        sourceLaw !== undefined && open.source !== undefined
+          ? checkSource(fixture, open.source, sourceLaw)
+          : sinkLaw !== undefined && open.sink !== undefined
+            ? checkSink(fixture, open.sink, sinkLaw)
+            : undefined;
+      expect(checked, lawName).toBeDefined();
+      await expect(checked).rejects.toThrow();
+    },
+    30_000,
+  );
 });

@@ -1,4 +1,5 @@
 import { type Column, kindOf, printSqlType, type RowValue, type SqlType } from "@x/connector-api";
+import { decimalText } from "../avro/logical-values.js";
 import { BadValue, withinElement, withinField } from "../bad-value.js";
 import { isDate, isTime, isUuid } from "../values/calendar.js";
 import { exactInteger, formatDecimal, formatShortDecimal } from "../values/decimal.js";
@@ -12,9 +13,9 @@ import { readJson } from "./json-value.js";
 export type ValueReader = (value: unknown) => RowValue;
 
 /** Reads the field of a column: a missing key and `null` give null, or are bad data when the column is NOT NULL. */
-function createColumnReader(column: Column): ValueReader {
+function createColumnReader(column: Column, decimals: DecimalText): ValueReader {
   const { name, nullable } = column;
-  const read = createValueReader(column.type);
+  const read = createValueReader(column.type, decimals);
   const expected = `${printSqlType(column.type)} NOT NULL`;
   return (value) => {
     try {
@@ -27,9 +28,16 @@ function createColumnReader(column: Column): ValueReader {
   };
 }
 
+/** What a string in a DECIMAL column is: digits, or base64 of the unscaled integer in two's complement (Kafka Connect). */
+export type DecimalText = "digits" | "bytes";
+
 /** Compiles the reader of an object: the declared fields in declared order, and nothing else. */
-export function compileReader(columns: readonly Column[]): (document: object) => { [field: string]: RowValue } {
-  return compileFields(columns, createColumnReader, (fields) => {
+export function compileReader(
+  columns: readonly Column[],
+  decimals: DecimalText = "digits",
+): (document: object) => { [field: string]: RowValue } {
+  const createField = (column: Column): ValueReader => createColumnReader(column, decimals);
+  return compileFields(columns, createField, (fields) => {
     const values = fields.map(({ value }, i) => `v${i} = ${value}`).join(", ");
     // A computed key keeps `__proto__` an ordinary column.
     const entries = fields.map(({ key, call, column }, i) => {
@@ -58,7 +66,7 @@ function shortcutOf(type: SqlType, v: string): string {
   }
 }
 
-function createValueReader(type: SqlType): ValueReader {
+function createValueReader(type: SqlType, decimals: DecimalText): ValueReader {
   const expected = printSqlType(type);
   const mismatch = (value: unknown): BadValue => new BadValue(expected, jsonKindOf(value));
   switch (type.kind) {
@@ -85,7 +93,9 @@ function createValueReader(type: SqlType): ValueReader {
           const decimal = formatShortDecimal(value, precision, scale);
           if (decimal !== undefined) return decimal;
         }
-        const text = typeof value === "string" ? value : numberText(value);
+        const given = typeof value === "string" ? value : numberText(value);
+        const isBytes = decimals === "bytes" && typeof value === "string";
+        const text = isBytes ? unscaledText(value, scale) : given;
         if (text === undefined) throw mismatch(value);
         const decimal = formatDecimal(text, precision, scale);
         if (decimal !== undefined) return decimal;
@@ -115,7 +125,7 @@ function createValueReader(type: SqlType): ValueReader {
     case "json":
       return (value) => readJson(value, expected);
     case "array": {
-      const read = createValueReader(type.element);
+      const read = createValueReader(type.element, decimals);
       return (value) => {
         if (!Array.isArray(value)) throw mismatch(value);
         return value.map((element, i) => {
@@ -128,13 +138,19 @@ function createValueReader(type: SqlType): ValueReader {
       };
     }
     case "struct": {
-      const read = compileReader(type.fields);
+      const read = compileReader(type.fields, decimals);
       return (value) => {
         if (typeof value !== "object" || Array.isArray(value) || value instanceof ExactNumber) throw mismatch(value);
         return read(value as object);
       };
     }
   }
+}
+
+/** The digits of a DECIMAL in base64; what is no base64 gives a text that no DECIMAL is. */
+function unscaledText(value: string, scale: number): string {
+  const bytes = Buffer.from(value, "base64");
+  return bytes.length > 0 && bytes.length <= 32 && bytes.toString("base64") === value ? decimalText(bytes, scale) : "";
 }
 
 type Mismatch = (value: unknown) => BadValue;

@@ -1,4 +1,5 @@
 import { type Column, kindOf, printSqlType, type SqlType } from "@x/connector-api";
+import { decimalBytes } from "../avro/logical-values.js";
 import { BadValue, withinElement, withinField } from "../bad-value.js";
 import { isDate, isTime, isUuid } from "../values/calendar.js";
 import { formatDecimal } from "../values/decimal.js";
@@ -10,7 +11,7 @@ import { writeJson } from "./json-value.js";
 /** How values are written where JSON leaves a choice. */
 export interface JsonWriting {
   readonly timestampFormat: "rfc3339" | "unix_millis";
-  readonly decimalEncoding: "number" | "string";
+  readonly decimalEncoding: "number" | "string" | "bytes";
 }
 
 /** One row value to JSON text; throws BadValue for a value that the column's type does not hold. */
@@ -85,7 +86,8 @@ function createValueWriter(type: SqlType, writing: JsonWriting): ValueWriter {
         if (typeof value !== "string") throw new BadValue(`${expected} as a string`, kindOf(value));
         const decimal = usual.test(value) ? value : formatDecimal(value, precision, scale);
         if (decimal === undefined) throw new BadValue(expected, "string that does not fit");
-        return writing.decimalEncoding === "number" ? decimal : `"${decimal}"`;
+        if (writing.decimalEncoding !== "bytes") return writing.decimalEncoding === "number" ? decimal : `"${decimal}"`;
+        return `"${decimalBytes(BigInt(decimal.replace(".", "")))?.toString("base64")}"`;
       };
     }
     case "text":

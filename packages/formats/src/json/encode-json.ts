@@ -2,12 +2,34 @@ import { type ConnectionSchema, ConnectorError, type Encoder, type SqlType } fro
 import { toBadData } from "../bad-value.js";
 import { timestampUnit } from "../values/timestamp.js";
 import { compileWriter, type JsonWriting } from "./column-writers.js";
+import { connectSchema } from "./connect-schema.js";
 
 /**
  * Encodes a row as one JSON object with every column in declared order. Compiled here, once.
  * SCHEMA_INVALID when `unix_millis` would cut digits off a TIMESTAMP finer than milliseconds.
  */
-export function createJsonEncoder(schema: ConnectionSchema, writing: JsonWriting): Encoder {
+export function createJsonEncoder(
+  schema: ConnectionSchema,
+  writing: JsonWriting & { includeSchema: boolean },
+): Encoder {
+  checkTimestamps(schema, writing);
+  const write = compileWriter(schema.columns, writing);
+  const before = writing.includeSchema ? `{"schema":${JSON.stringify(connectSchema(schema, writing))},"payload":` : "";
+  return {
+    encode(row) {
+      let text: string;
+      try {
+        text = write(row);
+      } catch (error) {
+        throw toBadData(error);
+      }
+      return Buffer.from(before === "" ? text : `${before}${text}}`);
+    },
+  };
+}
+
+/** Refuses `unix_millis` for timestamps that it would cut digits off. */
+export function checkTimestamps(schema: ConnectionSchema, writing: JsonWriting): void {
   for (const { name, type } of schema.columns) {
     if (writing.timestampFormat === "unix_millis" && holdsFineTimestamp(type)) {
       throw new ConnectorError(
@@ -17,18 +39,6 @@ export function createJsonEncoder(schema: ConnectionSchema, writing: JsonWriting
       );
     }
   }
-  const write = compileWriter(schema.columns, writing);
-  return {
-    encode(row) {
-      let text: string;
-      try {
-        text = write(row);
-      } catch (error) {
-        throw toBadData(error);
-      }
-      return Buffer.from(text);
-    },
-  };
 }
 
 function holdsFineTimestamp(type: SqlType): boolean {

@@ -1,6 +1,7 @@
-import { ConnectorError } from "@x/connector-api";
-import { toBadData } from "../bad-value.js";
+import { ConnectorError, type RowValue } from "@x/connector-api";
+import { BadValue, toBadData } from "../bad-value.js";
 import { needsExact, parseExact } from "./exact-numbers.js";
+import { readJson } from "./json-value.js";
 
 /**
  * Parses a JSON text and reads it with `read`, a second time from a lossless parse when `read` says that a number lost
@@ -27,5 +28,21 @@ export function parseJson(text: string): unknown {
   } catch {
     const what = text === "" ? "the payload is empty" : `the payload of ${text.length} characters is no valid JSON`;
     throw new ConnectorError("BAD_DATA", what);
+  }
+}
+
+/** The value of a JSON text that stands inside another format, losslessly. Throws BadValue. */
+export function readJsonText(text: string, expected: string): RowValue {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    throw new BadValue(expected, "text that is no valid JSON");
+  }
+  try {
+    return readJson(document, expected);
+  } catch (error) {
+    if (error !== needsExact) throw error;
+    return readJson(parseExact(text), expected);
   }
 }

@@ -2,6 +2,7 @@ import { type ConnectionSchema, type Decoder, type Encoder, kindOf, type RowValu
 import { badColumn, toBadData, withinField } from "../bad-value.js";
 import { decodeUtf8, encodeUtf8 } from "../strict-utf8.js";
 import { valueColumn } from "../value-column.js";
+import { payloadOf } from "./connect-schema.js";
 import { parseJson, readDocument } from "./json-document.js";
 import { readJson, writeJson } from "./json-value.js";
 
@@ -14,12 +15,18 @@ export function checkUnstructuredSchema(schema: ConnectionSchema): void {
 }
 
 /** Any JSON document into the column `value`: its text as it came (TEXT), or the parsed value (JSON). */
-export function createUnstructuredDecoder(schema: ConnectionSchema): Decoder {
+export function createUnstructuredDecoder(schema: ConnectionSchema, includeSchema = false): Decoder {
   const column = valueColumn(schema, what, kinds);
   const isText = column.type.kind === "text";
   return {
     decode(payload, rows) {
-      const text = decodeUtf8(payload);
+      const given = decodeUtf8(payload);
+      const text = includeSchema
+        ? writeJson(
+            readDocument(given, (document) => readValue(payloadOf(document))),
+            "JSON",
+          )
+        : given;
       const value = isText ? text : readDocument(text, readValue);
       if (isText) parseJson(text);
       if (value === null && !column.nullable) throw badColumn("value", "JSON NOT NULL", "null");

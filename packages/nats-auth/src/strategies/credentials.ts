@@ -1,13 +1,6 @@
 import type { AuthStrategy } from "../auth-strategy.js";
-import {
-  createSecretReader,
-  keepLastGood,
-  parseSecret,
-  pullSecret,
-  type SecretSource,
-  secretOptions,
-  storedFields,
-} from "../secret-source.js";
+import { openAuthenticator } from "../open-authenticator.js";
+import { parseSecret, pullSecret, type SecretSource, secretOptions, storedFields } from "../secret-source.js";
 
 export interface CredentialsConfig {
   readonly type: "credentials";
@@ -33,9 +26,10 @@ export const credentials: AuthStrategy<CredentialsConfig> = {
       password: parseSecret(fields, "auth.password", "credentials"),
     };
   },
-  async open({ username, password }, { environment, report }) {
-    const user = createSecretReader(username, environment);
-    const pass = createSecretReader(password, environment);
-    return keepLastGood(() => ({ user: user(), pass: pass() }), report);
-  },
+  open: ({ username, password }, context) =>
+    openAuthenticator(context, {
+      sources: { user: username, pass: password },
+      derive: (secrets) => secrets,
+      reply: (secrets) => secrets,
+    }),
 };

@@ -5,6 +5,7 @@ import { inspect } from "node:util";
 import { type ConnectorError, ConnectorOptions, isConnectorError } from "@x/connector-api";
 import { afterAll, describe, expect, test } from "vitest";
 import type { AuthReply, AuthStrategy } from "../auth-strategy.js";
+import { type AuthTestServer, testWithServer } from "./server-laws.js";
 
 /** What the suite needs to know of a strategy. */
 export interface AuthStrategySubject<Config extends { readonly type: string }> {
@@ -15,6 +16,8 @@ export interface AuthStrategySubject<Config extends { readonly type: string }> {
   readonly secrets: readonly string[];
   /** Fails when the reply is not what `options` should give for this nonce. */
   readonly check: (reply: AuthReply, nonce: string) => void;
+  /** Starts a server of its own for each test of connect, reconnect, rotation and refusal. */
+  readonly startServer: () => Promise<AuthTestServer>;
 }
 
 const nonce = "aN9-nonce_from_a_server";
@@ -23,7 +26,7 @@ const nonce = "aN9-nonce_from_a_server";
 export function describeAuthStrategy<Config extends { readonly type: string }>(
   subject: AuthStrategySubject<Config>,
 ): void {
-  const { strategy, options, secrets, check } = subject;
+  const { strategy, options, secrets, check, startServer } = subject;
   const names = Object.keys(options);
   const folder = mkdtempSync(join(tmpdir(), "auth-strategy-"));
   const reports: ConnectorError[] = [];
@@ -153,14 +156,40 @@ export function describeAuthStrategy<Config extends { readonly type: string }>(
       }
     });
 
+    testWithServer(strategy, startServer, folder, store);
+
     if (names.length === 0) return;
 
+    test("takes async functions: waits for them when opened, refreshes behind replies and when asked", async () => {
+      let calls = 0;
+      let reject = false;
+      const given = mapOptions((name, value) => [
+        name,
+        async () => {
+          calls += 1;
+          if (reject) throw new Error(`no ${value}`);
+          return value;
+        },
+      ]);
+      const authenticator = await strategy.open(strategy.parse(store(given)), context());
+      check(authenticator(nonce), nonce);
+      await authenticator.refresh?.();
+      const before = calls;
+      await authenticator.refresh?.();
+      expect(calls).toBeGreaterThan(before);
+      reports.length = 0;
+      reject = true;
+      await authenticator.refresh?.();
+      check(authenticator(nonce), nonce);
+      expect(reports.map(({ code }) => code)).toContain("OPTION_INVALID");
+      expectNoSecrets(...reports);
+      const refused = await failureOf(() => strategy.open(strategy.parse(store(given)), context()));
+      expect(refused.code).toBe("OPTION_INVALID");
+      expectNoSecrets(refused);
+      expect((await failureOf(() => JSON.stringify(store(given)))).code).toBe("UNSUPPORTED");
+    });
+
     test("cannot be opened without a secret, and says why", async () => {
-      const functions = mapOptions((name) => [name, async () => "later"]);
-      expect((await failureOf(() => strategy.open(strategy.parse(store(functions)), context()))).message).toContain(
-        "promise",
-      );
-      expect((await failureOf(() => JSON.stringify(store(functions)))).code).toBe("UNSUPPORTED");
       const files = mapOptions((name) => [`${name}_file`, join(folder, "absent")]);
       const error = await failureOf(() => strategy.open(strategy.parse(store(files)), context()));
       expect(error.code).toBe("OPTION_INVALID");

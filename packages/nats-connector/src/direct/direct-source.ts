@@ -20,8 +20,8 @@ export interface Batch<T> {
   /** `positions[i]` is where row i came from. Opaque: to be stored and compared, nothing more. */
   readonly positions: readonly SourcePosition[];
   /**
-   * Makes the position behind this batch durable, then acks it: a later start begins behind it. Covers all batches
-   * before it as well. Rejects with COMMIT_ORDER for a batch that is committed already, by itself or by a later one, with
+   * Waits until the dead letters are confirmed, makes the position behind this batch durable, then acks it: a later
+   * start begins behind it. Covers all batches before it as well. Rejects with COMMIT_ORDER for a batch that is committed already, by itself or by a later one, with
    * FENCED when a newer instance has taken over, with STATE_STORE when the store failed (a later commit may succeed),
    * with CLOSED after `close`.
    */
@@ -46,6 +46,8 @@ export interface DirectSourceParts {
   readonly incarnation: Incarnation;
   readonly stop: AbortController;
 }
+
+const CLOSE_TIMEOUT_MS = 5000;
 
 /**
  * A source without a host. Rows are delivered at least once: those of batches that were not committed come again at the
@@ -125,7 +127,10 @@ export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
   async #close(): Promise<void> {
     this.#state = "closed";
     this.#queue.fail(new ConnectorError("CLOSED", "the source is closed"));
+    // A commit may wait for dead letters that nobody takes: not for ever.
+    const patience = setTimeout(() => this.#parts.stop.abort(), CLOSE_TIMEOUT_MS);
     await this.#commits;
+    clearTimeout(patience);
     this.#parts.stop.abort();
     await this.#running;
     await this.#parts.operator.close();
@@ -179,12 +184,13 @@ export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
   }
 }
 
-/** Durable first, then acked. A failed ack is a warning: a later one covers it. */
+/** What the source wrote itself is confirmed, then it is durable, then acked. A failed ack: a later one covers it. */
 export async function saveAndAck(
   { operator, context, incarnation }: DirectSourceParts,
   checkpointId: number,
   snapshot: QueuedBatch["snapshot"],
 ): Promise<void> {
+  await operator.flush?.({ checkpointId, final: false });
   await incarnation.save(checkpointId, snapshot);
   await operator.checkpointCompleted(checkpointId).catch((error: unknown) => {
     const { code, message } = toConnectorError(error);

@@ -14,6 +14,8 @@ export interface JetStreamApi {
   accountInfo(signal?: AbortSignal): Promise<AccountInfo>;
   /** Rejects with STREAM_NOT_FOUND for an unknown stream. */
   streamInfo(stream: string, signal?: AbortSignal): Promise<StreamInfo>;
+  /** One page of a stream's subjects from `offset`, with the number of all. */
+  streamSubjects(stream: string, filter: string, offset: number, signal?: AbortSignal): Promise<SubjectPage>;
   /** Names of the streams that capture a subject (which may hold wildcards). */
   streamNames(subject: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Creates a named consumer with `action: "create"`: an equal one is returned as it is, a different one is refused. */
@@ -72,6 +74,7 @@ export interface StreamState {
   readonly first_seq: number;
   readonly last_seq: number;
   readonly num_deleted?: number;
+  readonly num_subjects?: number;
   readonly consumer_count: number;
 }
 
@@ -107,6 +110,11 @@ export interface StoredMessage {
   readonly payload: Uint8Array;
   /** Raw header block (`NATS/1.0\r\n…`); empty without headers. */
   readonly headers: string;
+}
+
+export interface SubjectPage {
+  readonly subjects: readonly string[];
+  readonly total: number;
 }
 
 const JS_NO_MESSAGE_FOUND = 10037;
@@ -166,6 +174,13 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
     },
     streamInfo: (stream, signal) =>
       must<StreamInfo>(`STREAM.INFO.${stream}`, undefined, `read stream "${stream}"`, signal),
+    async streamSubjects(stream, filter, offset, signal) {
+      const body = { subjects_filter: filter, offset };
+      const action = `read the subjects of stream "${stream}"`;
+      const { state, total } = await must<SubjectAnswer>(`STREAM.INFO.${stream}`, body, action, signal);
+      const subjects = Object.keys(state.subjects ?? {});
+      return { subjects, total: total ?? subjects.length };
+    },
     streamNames: (subject, signal) =>
       list("STREAM.NAMES", "streams", { subject }, `find the stream of subject "${subject}"`, signal),
     createConsumer: (stream, config, signal) =>
@@ -229,6 +244,10 @@ interface NamePage {
   readonly total: number;
   readonly streams?: readonly string[] | null;
   readonly consumers?: readonly string[] | null;
+}
+interface SubjectAnswer {
+  readonly total?: number;
+  readonly state: { readonly subjects?: Readonly<Record<string, number>> | null };
 }
 interface AccountAnswer {
   readonly domain?: string;

@@ -15,7 +15,7 @@ export interface AckedPublisherOptions {
   readonly ackTimeoutMs: number;
   readonly context: Pick<OperatorContext, "counters" | "logger">;
   /** Applies the bad-data policy to a message that only the server found too large. Throws under `fail`. */
-  readonly refuse: (error: ConnectorError) => void;
+  readonly refuse: (error: ConnectorError, payload: Uint8Array) => void;
   /** Rejects when the stream can no longer take the messages: asked when nobody answers for long. */
   readonly checkStream: () => Promise<void>;
 }
@@ -157,10 +157,10 @@ export class AckedPublisher implements Publisher {
   #giveUp(n: number, error: ConnectorError): void {
     if (!this.#window.isOpen(n)) return;
     try {
-      this.#options.refuse(error);
+      this.#options.refuse(error, this.#window.payloadAt(n));
       this.#window.settle(n);
-    } catch {
-      this.fail(error);
+    } catch (thrown) {
+      this.fail(fromClientError(thrown, "keep a refused message"));
     }
   }
 

@@ -26,7 +26,7 @@ export function createCoreSink(settings: SinkSettings<CoreSinkTable>): SinkOpera
         maxInFlight: table.maxInFlight,
         maxInFlightBytes: table.maxInFlightBytes,
         context,
-        refuse: (error) => encoder.refuse(error),
+        refuse: (error, payload) => encoder.refuse(error, { payload }),
       });
       return { publisher };
     },

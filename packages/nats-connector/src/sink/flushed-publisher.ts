@@ -12,7 +12,7 @@ export interface FlushedPublisherOptions {
   readonly maxInFlightBytes: number;
   readonly context: Pick<OperatorContext, "counters" | "logger">;
   /** Applies the bad-data policy to a message that the server of now no longer takes. Throws under `fail`. */
-  readonly refuse: (error: ConnectorError) => void;
+  readonly refuse: (error: ConnectorError, payload: Uint8Array) => void;
 }
 
 /** A round trip begins after so much, so that the client's outbound buffer and the server's reader stay small. */
@@ -113,10 +113,10 @@ export class FlushedPublisher implements Publisher {
 
   #giveUp(n: number, error: ConnectorError): void {
     try {
-      this.#options.refuse(error);
+      this.#options.refuse(error, this.#window.payloadAt(n));
       this.#window.settle(n);
-    } catch {
-      this.fail(error);
+    } catch (thrown) {
+      this.fail(fromClientError(thrown, "keep a refused message"));
     }
   }
 

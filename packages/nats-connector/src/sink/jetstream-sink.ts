@@ -1,12 +1,10 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
-import { ConnectorError, isConnectorError, type SinkOperator } from "@x/connector-api";
-import { abortable, type JetStreamApi, type StreamInfo } from "../jetstream/api.js";
+import type { SinkOperator } from "@x/connector-api";
 import type { JetStreamSinkTable } from "../table-config.js";
-import { AckedPublisher } from "./acked-publisher.js";
 import { compileHeaders } from "./encoded-headers.js";
+import { openAckedPublisher } from "./open-acked-publisher.js";
 import { createSinkOperator, type SinkSettings } from "./sink-operator.js";
-import { coversSubject } from "./subject-match.js";
 import { compileSubjectTemplate } from "./subject-template.js";
+import { readTargetStream } from "./target-stream.js";
 import { UnconfirmedPublisher } from "./unconfirmed-publisher.js";
 
 /**
@@ -30,59 +28,27 @@ export function createJetStreamSink(settings: SinkSettings<JetStreamSinkTable>):
     subject,
     headers,
     async attach(link, context, encoder) {
-      const stream = await readStream(link.api, table.stream, subject.pattern, context.signal);
-      const { max_msg_size = -1 } = stream.config;
+      const read = (signal?: AbortSignal) =>
+        readTargetStream(link.api, table.stream, subject.pattern, "subject", signal);
+      const { max_msg_size = -1 } = (await read(context.signal)).config;
       const maxMessageBytes = max_msg_size > 0 ? max_msg_size : undefined;
       if (table.delivery === "at_most_once") {
         return { publisher: new UnconfirmedPublisher({ link, context }), maxMessageBytes };
       }
-      const publisher = new AckedPublisher({
-        link,
-        stream: table.stream,
-        maxInFlight: table.maxInFlight,
-        maxInFlightBytes: table.maxInFlightBytes,
-        ackTimeoutMs: table.ackTimeoutMs,
-        context,
-        refuse: (error) => encoder.refuse(error),
-        checkStream: async () => {
-          await readStream(link.api, table.stream, subject.pattern);
+      const publisher = await openAckedPublisher(
+        {
+          link,
+          stream: table.stream,
+          maxInFlight: table.maxInFlight,
+          maxInFlightBytes: table.maxInFlightBytes,
+          ackTimeoutMs: table.ackTimeoutMs,
+          context,
+          refuse: (error, payload) => encoder.refuse(error, { payload }),
+          checkStream: async () => void (await read()),
         },
-      });
-      try {
-        // A user who may not subscribe to the inbox learns it here, not from acks that never come.
-        await abortable(link.client.flush(), context.signal);
-        await nextTurn();
-        await publisher.room();
-      } catch (error) {
-        publisher.close();
-        throw error;
-      }
+        context.signal,
+      );
       return { publisher, maxMessageBytes };
     },
-  });
-}
-
-/** The stream, checked: it exists and takes every subject the template can give. */
-async function readStream(api: JetStreamApi, name: string, pattern: string, signal?: AbortSignal): Promise<StreamInfo> {
-  const info = await api.streamInfo(name, signal).catch((error: unknown) => {
-    if (!isConnectorError(error) || error.code !== "STREAM_NOT_FOUND") throw error;
-    const remedy = `create it with a subject that captures "${pattern}"`;
-    throw new ConnectorError("STREAM_NOT_FOUND", `stream "${name}" does not exist; ${remedy}`, {
-      cause: error,
-      context: { stream: name },
-    });
-  });
-  const { subjects = [], mirror, sealed } = info.config;
-  const reason =
-    mirror !== undefined
-      ? "is a mirror and takes no messages of its own"
-      : sealed === true
-        ? "is sealed and takes no messages"
-        : subjects.some((each) => coversSubject(each, pattern))
-          ? undefined
-          : `captures ${subjects.map((each) => `"${each}"`).join(", ") || "no subject"}, not every subject of "${pattern}"; add it to the stream's subjects or change subject`;
-  if (reason === undefined) return info;
-  throw new ConnectorError("STREAM_MISMATCH", `stream "${name}" ${reason}`, {
-    context: { stream: name, subjects, pattern },
   });
 }

@@ -1,4 +1,4 @@
-import { ConnectorError, type Row, type SinkEncoder } from "@x/connector-api";
+import { ConnectorError, type RecordBatch, type Row, refusedRow, type SinkEncoder } from "@x/connector-api";
 import type { HeaderEncoder } from "./encoded-headers.js";
 import type { Publisher } from "./publisher.js";
 import type { SubjectTemplate } from "./subject-template.js";
@@ -24,34 +24,35 @@ export class RowWriter {
    * Takes all rows over, in order: at once and without a promise when there is room for them. Rejects with the error of
    * a refused row under `bad_data = 'fail'` (rows before it are taken over), or with what the publisher failed with.
    */
-  write(rows: readonly Readonly<Row>[]): void | Promise<void> {
+  write(batch: RecordBatch): void | Promise<void> {
     let next: number;
     try {
-      next = this.#writeFrom(rows, 0);
+      next = this.#writeFrom(batch, 0);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (next === rows.length && this.#options.publisher.hasRoom) return undefined;
-    return this.#writeRest(rows, next);
+    if (next === batch.rows.length && this.#options.publisher.hasRoom) return undefined;
+    return this.#writeRest(batch, next);
   }
 
-  async #writeRest(rows: readonly Readonly<Row>[], from: number): Promise<void> {
+  async #writeRest(batch: RecordBatch, from: number): Promise<void> {
     const { publisher } = this.#options;
     let next = from;
     do {
       if (!publisher.hasRoom) await publisher.room();
-      next = this.#writeFrom(rows, next);
-    } while (next < rows.length);
+      next = this.#writeFrom(batch, next);
+    } while (next < batch.rows.length);
   }
 
   /** Writes rows until there are no more or there is no room; returns the index of the first one left. */
-  #writeFrom(rows: readonly Readonly<Row>[], from: number): number {
+  #writeFrom(batch: RecordBatch, from: number): number {
+    const { rows } = batch;
     const { encoder, subject: template, headers: headerEncoder, publisher } = this.#options;
     const maxBytes = this.#options.maxMessageBytes();
     for (let i = from; i < rows.length; i++) {
       if (!publisher.hasRoom) return i;
       const row = rows[i] as Readonly<Row>;
-      const payload = encoder.encode(row);
+      const payload = encoder.encode(row, batch, i);
       if (payload === undefined) continue;
       let subject: string;
       let headers: Uint8Array | undefined;
@@ -61,7 +62,7 @@ export class RowWriter {
         const bytes = headers === undefined ? payload.length : payload.length + headers.length;
         if (bytes > maxBytes) throw tooLarge(subject, bytes, maxBytes);
       } catch (error) {
-        encoder.refuse(error);
+        encoder.refuse(error, refusedRow(batch, i));
         continue;
       }
       publisher.add(subject, payload, headers);

@@ -11,7 +11,9 @@ import {
   type SinkOperator,
   type SinkStart,
 } from "@x/connector-api";
+import { openSinkDeadLetters, type SinkDeadLetters } from "../dead-letter/sink-dead-letters.js";
 import { abortable } from "../jetstream/api.js";
+
 import type { OpenConnection } from "../open-connection.js";
 import type { HeaderEncoder } from "./encoded-headers.js";
 import type { Publisher } from "./publisher.js";
@@ -51,6 +53,7 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
   let link: OpenConnection | undefined;
   let publisher: Publisher | undefined;
   let writer: RowWriter | undefined;
+  let letters: SinkDeadLetters | undefined;
   let closed = false;
   let stopWatching = (): void => {};
 
@@ -62,6 +65,7 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
     closed = true;
     stopWatching();
     publisher?.close();
+    letters?.close();
     await link?.close();
   };
 
@@ -69,8 +73,9 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
     name: settings.name,
     async open(context: OperatorContext): Promise<SinkStart> {
       const format = await abortable(settings.openEncoder(context.signal), context.signal);
-      const encoder = createSinkEncoder(format, settings.badData, context.counters);
       link = await settings.connect(context);
+      letters = await openSinkDeadLetters(settings.badData, link, context);
+      const encoder = createSinkEncoder(format, settings.badData, context.counters, letters);
       const attached = await kind.attach(link, context, encoder);
       publisher = attached.publisher;
       const { subject, headers } = kind;
@@ -83,8 +88,17 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
       if (context.signal.aborted) stop();
       return {};
     },
-    processBatch: (batch: RecordBatch) => opened(writer).write(batch.rows),
-    flush: async (_barrier: Barrier) => opened(publisher).delivered(),
+    processBatch(batch: RecordBatch) {
+      const written = opened(writer).write(batch);
+      if (letters === undefined || letters.hasRoom) return written;
+      return Promise.all([written, letters.room()]).then(() => {});
+    },
+    async flush(_barrier: Barrier) {
+      await opened(publisher).delivered();
+      // In this order: what the server refuses only now becomes a dead letter, too.
+      await letters?.delivered();
+      await link?.boundary();
+    },
     close,
   };
 }

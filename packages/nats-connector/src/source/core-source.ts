@@ -13,6 +13,7 @@ import {
   type SplitCollector,
   toConnectorError,
 } from "@x/connector-api";
+import { openSourceDeadLetters, type SourceDeadLetters } from "../dead-letter/source-dead-letters.js";
 import { abortable } from "../jetstream/api.js";
 import { describeCoreMessage } from "../message-metadata.js";
 import type { NatsMessage, NatsSubscription } from "../nats-client.js";
@@ -46,6 +47,7 @@ class CoreSource implements SourceOperator {
   readonly #ring: MessageRing;
   #connection: OpenConnection | undefined;
   #decoder: Decoder | undefined;
+  #letters: SourceDeadLetters | undefined;
   #subscription: NatsSubscription | undefined;
   #split: SplitCollector<NatsMessage> | undefined;
   #received = 0;
@@ -70,6 +72,9 @@ class CoreSource implements SourceOperator {
     }
     this.#connection = await this.#options.connect(context);
     this.#decoder = await this.#options.openDecoder(context.signal);
+    const input = { stream: undefined, subjects: [table.subject] };
+    const { badData } = this.#options.deserialization;
+    this.#letters = await openSourceDeadLetters(badData, input, this.#connection, context);
     const { client } = this.#connection;
     const callback = (error: Error | null, message: NatsMessage): void => this.#receive(context, error, message);
     const { queueGroup: queue } = table;
@@ -91,11 +96,12 @@ class CoreSource implements SourceOperator {
   async run(context: SourceContext, collector: SourceCollector): Promise<SourceFinish> {
     const { deserialization, rateLimit } = this.#options;
     const decoder = opened(this.#decoder);
-    collector.initialize<NatsMessage>({ ...deserialization, decoder, describe: describeCoreMessage });
+    const deadLetters = this.#letters;
+    collector.initialize<NatsMessage>({ ...deserialization, decoder, describe: describeCoreMessage, deadLetters });
     const split = collector.split<NatsMessage>(SPLIT);
     this.#split = split;
     const limit = rateLimit && createRateLimit(rateLimit.messagesPerSecond);
-    const { lost } = opened(this.#connection);
+    const lost = AbortSignal.any([opened(this.#connection).lost, ...(deadLetters ? [deadLetters.failed] : [])]);
     const stop = AbortSignal.any([context.signal, context.drain, lost]);
     stop.addEventListener("abort", () => this.#wake(), { once: true });
     const ring = this.#ring;
@@ -125,6 +131,10 @@ class CoreSource implements SourceOperator {
     return new Map([[SPLIT, { v: 1, subject: this.#options.table.subject, received }]]);
   }
 
+  async flush(): Promise<void> {
+    await this.#letters?.delivered();
+  }
+
   checkpointCompleted(): Promise<void> {
     return Promise.resolve();
   }
@@ -133,6 +143,7 @@ class CoreSource implements SourceOperator {
     const connection = this.#connection;
     this.#connection = undefined;
     if (connection === undefined) return;
+    this.#letters?.close();
     if (this.#subscription?.isClosed() === false) this.#subscription.unsubscribe();
     await connection.close();
   }

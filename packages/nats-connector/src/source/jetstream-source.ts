@@ -14,6 +14,7 @@ import {
   type SourceSnapshot,
   type SplitCollector,
 } from "@x/connector-api";
+import { openSourceDeadLetters, type SourceDeadLetters } from "../dead-letter/source-dead-letters.js";
 import { AckReplyReader } from "../jetstream/ack-reply.js";
 import { abortable } from "../jetstream/api.js";
 import { PullLoop, type PullSizes } from "../jetstream/pull-loop.js";
@@ -57,6 +58,7 @@ class JetStreamSource implements SourceOperator {
   #context: SourceContext | undefined;
   #connection: OpenConnection | undefined;
   #decoder: Decoder | undefined;
+  #letters: SourceDeadLetters | undefined;
   #attachment: Attachment | undefined;
   #reader: SplitReader | undefined;
   #acks: Acks | undefined;
@@ -76,6 +78,9 @@ class JetStreamSource implements SourceOperator {
     this.#progress.restore(context);
     this.#connection = await this.#options.connect(context);
     this.#decoder = await this.#options.openDecoder(context.signal);
+    const { table, deserialization } = this.#options;
+    const input = { stream: table.stream, subjects: table.filterSubjects };
+    this.#letters = await openSourceDeadLetters(deserialization.badData, input, this.#connection, context);
     await this.#attach(context, Date.now() + this.#options.connectTimeoutMs);
     if (context.untilCaughtUp) this.#target = this.#attachment?.stream.state.last_seq;
   }
@@ -83,10 +88,11 @@ class JetStreamSource implements SourceOperator {
   async run(context: SourceContext, collector: SourceCollector): Promise<SourceFinish> {
     const decoder = opened(this.#decoder);
     const describe = describeJetStreamMessage;
-    collector.initialize<NatsMessage>({ ...this.#options.deserialization, decoder, describe });
+    const deadLetters = this.#letters;
+    collector.initialize<NatsMessage>({ ...this.#options.deserialization, decoder, describe, deadLetters });
     const split = collector.split<NatsMessage>(SPLIT);
     this.#progress.collectWith(split);
-    const { lost } = opened(this.#connection);
+    const lost = AbortSignal.any([opened(this.#connection).lost, ...(deadLetters ? [deadLetters.failed] : [])]);
     const stop = AbortSignal.any([context.signal, context.drain, lost]);
     for (let idleRebuilds = 0, cursor = -1; ; ) {
       const end = await this.#read(context, collector, split, stop);
@@ -94,6 +100,13 @@ class JetStreamSource implements SourceOperator {
       if (lost.aborted) throw lost.reason;
       if (end?.kind === "failed") throw end.error;
       if (end === undefined || end.kind === "caught-up") {
+        // What waits for its schema still counts as read; a stop does not wait for it, and the next run reads it again.
+        if (end !== undefined && !collector.hasRoom) {
+          await abortable(collector.room(), stop).catch((error: unknown) => {
+            if (!stop.aborted) throw error;
+          });
+          if (lost.aborted) throw lost.reason;
+        }
         collector.flush();
         return end === undefined ? "graceful" : "final";
       }
@@ -112,10 +125,15 @@ class JetStreamSource implements SourceOperator {
     return new Map([[SPLIT, this.#progress.snapshot(checkpointId, opened(this.#attachment), identity)]]);
   }
 
+  async flush(): Promise<void> {
+    await this.#letters?.delivered();
+  }
+
   async checkpointCompleted(checkpointId: number): Promise<void> {
     const lastSeq = this.#progress.completed(checkpointId);
     if (lastSeq !== undefined) await this.#acks?.through(lastSeq);
     await this.#scan();
+    await this.#connection?.boundary();
   }
 
   async close(): Promise<void> {
@@ -123,6 +141,7 @@ class JetStreamSource implements SourceOperator {
     const attachment = this.#attachment;
     this.#connection = undefined;
     if (connection === undefined) return;
+    this.#letters?.close();
     // Without acks the position is ours and the consumer worthless. One that acks stays: on an interest stream it is
     // what keeps the unread messages.
     if (attachment?.ackMode === "none" && connection.connected && !connection.lost.aborted) {

@@ -1,0 +1,205 @@
+import {
+  badDataFromOptions,
+  type Connector,
+  ConnectorError,
+  createSinkEncoder,
+  failOnBadData,
+  type JsonObject,
+  type OperatorConfig,
+  type OperatorContext,
+  parseOperatorConfig,
+  type Row,
+  type SinkEncoder,
+  type SinkOperator,
+  type SourceContext,
+  type SourceOperator,
+  type SplitCollector,
+} from "../../src/index.js";
+
+/** An input and an output that a test holds in its hand. */
+export interface Memory {
+  readonly input: string[];
+  readonly output: string[];
+  acked: number;
+}
+
+/** What a careless author gets wrong: the suite must notice each of them. */
+export type Fault =
+  | "snapshot reads ahead"
+  | "resumes one early"
+  | "resumes one late"
+  | "ignores backpressure"
+  | "acks at once"
+  | "acks what was read later"
+  | "never acks"
+  | "drain loses what it has"
+  | "stop waits for ever"
+  | "never ends"
+  | "close throws"
+  | "flush is early"
+  | "output out of order"
+  | "truncates its output"
+  | "bad row is written";
+
+export type MemoryTable = { readonly type: "source" | "sink"; readonly memory: string };
+
+/** The smallest connector with everything: lines of JSON in an array, acknowledged by count. */
+export function memoryConnector(
+  memories: ReadonlyMap<string, Memory>,
+  fault?: Fault,
+): Connector<JsonObject, MemoryTable> {
+  return {
+    name: "memory",
+    metadata: () => ({
+      id: "memory",
+      name: "Memory",
+      description: "Arrays of this process.",
+      icon: "<svg/>",
+      source: true,
+      sink: true,
+      testing: false,
+      customSchemas: true,
+      connectionSchema: { type: "object" },
+      tableSchema: { type: "object" },
+    }),
+    metadataColumns: () => [],
+    parseProfile: (value) => value as JsonObject,
+    parseTable: (value) => value as MemoryTable,
+    configDescription: () => "this process",
+    tableType: (_profile, table) => table.type,
+    sourceCapabilities: () => ({ replays: true, acks: true }),
+    getSchema: (_profile, _table, schema) => schema,
+    fromOptions(name, options, schema) {
+      options.declare(["memory", "type", "token", "bad_data"]);
+      const badData = badDataFromOptions(options);
+      const token = options.pullTemplate("token") ?? "";
+      const memory = options.pullString("memory");
+      const type = options.pullChoice("type", ["source", "sink"]) ?? "source";
+      options.finish();
+      const config = { connection: { token }, table: { type, memory }, metadataFields: [], badData };
+      const made = this.fromConfig(undefined, name, { token }, { type, memory }, schema);
+      return { ...made, config: JSON.stringify(parseOperatorConfig({ ...config, format: { type: "line" } })) };
+    },
+    fromConfig: (id, name, connection, table, schema = { columns: [] }) => ({
+      id,
+      connector: "memory",
+      name,
+      type: table.type,
+      schema,
+      description: `array ${table.memory}`,
+      config: JSON.stringify({ connection, table, metadataFields: [] } satisfies OperatorConfig),
+    }),
+    makeOperator(_profile, table, { badData = failOnBadData }) {
+      const memory = memories.get(table.memory) ?? { input: [], output: [], acked: 0 };
+      return table.type === "source"
+        ? { kind: "source", operator: createSource(memory, badData, fault) }
+        : { kind: "sink", operator: createSink(memory, badData, fault) };
+    },
+  };
+}
+
+function createSource(
+  memory: Memory,
+  badData: NonNullable<OperatorConfig["badData"]>,
+  fault: Fault | undefined,
+): SourceOperator {
+  let next = 0;
+  let begun = 0;
+  let target = 0;
+  let split: SplitCollector<number> | undefined;
+  const inCheckpoint = new Map<number, number>();
+  const handedOn = (): number => (fault === "snapshot reads ahead" ? next : Number(split?.handedOn ?? begun));
+  return {
+    name: "memory",
+    async open(context) {
+      const shift = fault === "resumes one early" ? -1 : fault === "resumes one late" ? 1 : 0;
+      const start = Number(context.committed?.get("0") ?? context.restored?.get("0")?.next ?? 0);
+      next = start === 0 ? 0 : start + shift;
+      begun = next;
+      target = memory.input.length;
+    },
+    async run(context: SourceContext, collector) {
+      collector.initialize<number>({ decoder: { decode }, badData, metadata: [], describe: (i) => `line ${i}` });
+      split = collector.split<number>("0");
+      const stopped = (): boolean =>
+        context.drain.aborted || (context.signal.aborted && fault !== "stop waits for ever");
+      const end = (): number => (context.untilCaughtUp ? target : memory.input.length);
+      while (!stopped() && !(context.untilCaughtUp && next >= target && fault !== "never ends")) {
+        if (next >= end()) {
+          await new Promise((resolve) => setTimeout(resolve, 1));
+          continue;
+        }
+        if (!collector.hasRoom && fault !== "ignores backpressure") await collector.room().catch(() => {});
+        if (stopped()) break;
+        split.collect(new TextEncoder().encode(memory.input[next]), next + 1, next);
+        next += 1;
+        if (fault === "acks at once") memory.acked = next;
+      }
+      if (context.signal.aborted) return "immediate";
+      if (fault !== "drain loses what it has") collector.flush();
+      else split = { ...split, handedOn: next };
+      return context.drain.aborted ? "graceful" : "final";
+    },
+    snapshot(checkpointId) {
+      inCheckpoint.set(checkpointId, handedOn());
+      return new Map([["0", { v: 1, next: handedOn() }]]);
+    },
+    async checkpointCompleted(checkpointId) {
+      if (fault === "never acks") return;
+      memory.acked = fault === "acks what was read later" ? next : (inCheckpoint.get(checkpointId) ?? 0);
+    },
+    async close() {
+      if (fault === "close throws" && next === 0) throw new Error("not open");
+    },
+  };
+}
+
+function createSink(
+  memory: Memory,
+  badData: NonNullable<OperatorConfig["badData"]>,
+  fault: Fault | undefined,
+): SinkOperator {
+  let waiting: string[] = [];
+  let context: OperatorContext | undefined;
+  let encoder: SinkEncoder | undefined;
+  return {
+    name: "memory",
+    async open(given) {
+      context = given;
+      const format = fault === "bad row is written" ? { encode: print } : { encode };
+      encoder = createSinkEncoder(format, badData, given.counters);
+      if (fault === "truncates its output") memory.output.length = 0;
+      return {};
+    },
+    processBatch({ rows }) {
+      for (const row of rows) {
+        const payload = encoder?.encode(row);
+        if (payload !== undefined) waiting.push(new TextDecoder().decode(payload));
+      }
+    },
+    async flush() {
+      const lines = waiting;
+      waiting = [];
+      const write = (): void => void memory.output.push(...(fault === "output out of order" ? lines.reverse() : lines));
+      if (fault === "flush is early") setTimeout(write, 30);
+      else write();
+      if (context !== undefined) context.counters.rowsOut += lines.length;
+    },
+    async close() {},
+  };
+}
+
+function decode(payload: Uint8Array, rows: Row[]): void {
+  const text = new TextDecoder().decode(payload);
+  if (!text.startsWith("{")) throw new ConnectorError("BAD_DATA", "no object");
+  rows.push(JSON.parse(text) as Row);
+}
+
+function print(row: Readonly<Row>): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(row));
+}
+
+function encode(row: Readonly<Row>): Uint8Array {
+  if (typeof row.n === "number") return print(row);
+  throw new ConnectorError("BAD_DATA", 'column "n": expected a number');
+}

@@ -1,0 +1,329 @@
+import { ConnectorError } from "@x/connector-api";
+import { needsExact } from "../json/exact-numbers.js";
+import { decodeUtf8 } from "../strict-utf8.js";
+import type { AvroSchema } from "./schema-model.js";
+
+/** The parts of avsc's reading cursor that are used here; `lib/utils.js` of avsc 5.7. */
+export interface Tap {
+  /** Node's fast way from UTF-8 to a string, which its types leave out. */
+  buf: Buffer & { utf8Slice?(start: number, end: number): string };
+  pos: number;
+  readLong(): number;
+  readInt(): number;
+  readString(): string | undefined;
+  readBytes(): Buffer | undefined;
+}
+
+/** The parts of an avsc type that are used here. `_read` and `_write` are its extension points (`LogicalType`). */
+export interface AvscType {
+  readonly itemsType?: AvscType;
+  readonly valuesType?: AvscType;
+  _read(tap: Tap): unknown;
+  _skip(tap: Tap): void;
+  _write(tap: Tap, value: unknown): void;
+  createResolver(writer: AvscType): { _read(tap: Tap): unknown };
+  fromBuffer(bytes: Buffer): unknown;
+  schema(options?: { exportAttrs?: boolean }): unknown;
+}
+
+/** Thrown by a {@link Tap} for a read beyond the end, or a length that cannot be. Not an Error: it costs no stack trace. */
+export const overrun: unique symbol = Symbol("overrun");
+
+export interface Avsc {
+  /** A cursor for reading that throws {@link overrun}, and {@link needsExact} for a long beyond 2^53. */
+  createReadTap(options?: { readonly rounding: boolean }): Tap;
+  /** A cursor for writing, into a buffer that the caller replaces when `pos` has passed its end. */
+  createWriteTap(): Tap;
+  /**
+   * The type of a schema. Longs are numbers (`exact: false`) or bigints that lose nothing (`exact: true`, which checks
+   * text for valid UTF-8 as well); nanoseconds are bigints in both. `[null, X]` is plain, other unions are `{name: X}`.
+   */
+  createType(schema: AvroSchema, exact: boolean): AvscType;
+  /** The bare type, for fingerprints. */
+  createBareType(schema: AvroSchema): AvscType;
+}
+
+interface AvscModule {
+  readonly Type: { forSchema(schema: unknown, options?: object): AvscType };
+  readonly types: {
+    readonly LongType: { __with(methods: object): AvscType };
+    readonly UnwrappedUnionType: new (schema: unknown, options: object) => AvscType;
+    readonly WrappedUnionType: new (schema: unknown, options: object) => AvscType;
+    readonly ArrayType: new (schema: unknown, options: object) => AvscType;
+    readonly MapType: new (schema: unknown, options: object) => AvscType;
+  };
+}
+
+/** Loads avsc; called when a decoder or encoder opens, so that nobody else waits for it. */
+export async function loadAvsc(): Promise<Avsc> {
+  const avsc = (await import("avsc")).default as unknown as AvscModule;
+  const { Type, types } = avsc;
+  const PlainTap = tapClassOf(Type.forSchema("null"));
+  const ReadTap = guard(PlainTap);
+
+  const build = (schema: AvroSchema, options: object): AvscType =>
+    refusing(() => {
+      const all = { ...options, registry: Object.create(null) as object };
+      for (const one of schema.imports) Type.forSchema(one, all);
+      return Type.forSchema(schema.json, all);
+    });
+  const createType = (schema: AvroSchema, exact: boolean): AvscType => {
+    const long = extend(types.LongType.__with(bigintLong), { _read: readBigLong });
+    const text = extend(Type.forSchema("string"), { _read: readStrictText });
+    const typeHook = (json: unknown, options: object): AvscType | undefined => {
+      if (Array.isArray(json)) {
+        const nullable = json.length === 2 && json.some(isNullSchema);
+        return new (nullable ? types.UnwrappedUnionType : types.WrappedUnionType)(json, options);
+      }
+      const kind = typeof json === "string" ? json : (json as { type?: unknown } | null)?.type;
+      if (kind === "long") return exact || isNanos(json) ? long : undefined;
+      if (kind === "string") return exact ? text : undefined;
+      if (kind === "array") return guardArray(new types.ArrayType(json, options));
+      if (kind === "map") return guardMap(new types.MapType(json, options));
+      return undefined;
+    };
+    return build(schema, { typeHook });
+  };
+
+  return {
+    createReadTap(options) {
+      return new ReadTap(Buffer.alloc(0), options?.rounding === true);
+    },
+    createWriteTap: () => new PlainTap(Buffer.allocUnsafeSlow(4096)),
+    createType,
+    createBareType: (schema) => build(schema, { wrapUnions: true }),
+  };
+}
+
+function refusing<T>(create: () => T): T {
+  try {
+    return create();
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.slice(0, 200) : "unknown";
+    throw new ConnectorError("SCHEMA_INVALID", `the Avro schema is refused: ${reason}`);
+  }
+}
+
+/** avsc keeps its cursor to itself; a type that is asked to read is given one. */
+function tapClassOf(type: AvscType): new (buffer: Buffer) => Tap {
+  let found: unknown;
+  const probe = extend(type, {
+    _read(tap: Tap) {
+      found = tap.constructor;
+      return null;
+    },
+  });
+  probe.fromBuffer(Buffer.alloc(0));
+  return found as new (
+    buffer: Buffer,
+  ) => Tap;
+}
+
+/** A type that behaves like another but for a few methods; avsc freezes its own. */
+function extend(type: AvscType, methods: object): AvscType {
+  const descriptors = Object.getOwnPropertyDescriptors(methods);
+  return Object.create(type, descriptors) as AvscType;
+}
+
+/** avsc's cursor runs on past the end and finds out afterwards; this one stops, so that no count can make it spin. */
+function guard(Base: new (buffer: Buffer) => Tap): new (buffer: Buffer, rounding: boolean) => Tap {
+  class GuardedTap extends Base {
+    readonly #rounding: boolean;
+
+    constructor(buffer: Buffer, rounding: boolean) {
+      super(buffer);
+      this.#rounding = rounding;
+    }
+
+    override readLong(): number {
+      const pos = this.pos;
+      const buf = this.buf;
+      if (pos >= buf.length) throw overrun;
+      const first = buf[pos] as number;
+      if (first < 0x80) {
+        this.pos = pos + 1;
+        return (first >>> 1) ^ -(first & 1);
+      }
+      return this.#readLonger(first & 0x7f);
+    }
+
+    /** Exact up to 2^53; the float arithmetic of avsc is not beyond 2^52. */
+    #readLonger(first: number): number {
+      const { buf } = this;
+      const start = this.pos;
+      let pos = start + 1;
+      let low = first;
+      let unit = 128;
+      for (;;) {
+        const byte = buf[pos++];
+        if (byte === undefined) throw overrun;
+        low += (byte & 0x7f) * unit;
+        if (byte < 0x80) break;
+        unit *= 128;
+        // Seven bytes hold 49 bits, which a double holds too.
+        if (pos - start === 7) {
+          const value = readZigzag(this);
+          const number = Number(value);
+          // avsc takes one less than Number.MAX_SAFE_INTEGER on either side.
+          if (Math.abs(number) < Number.MAX_SAFE_INTEGER || this.#rounding) return number;
+          throw needsExact;
+        }
+      }
+      this.pos = pos;
+      return low % 2 === 0 ? low / 2 : -(low + 1) / 2;
+    }
+
+    override readInt(): number {
+      return this.readLong();
+    }
+
+    skipInt(): void {
+      readZigzag(this);
+    }
+
+    skipLong(): void {
+      readZigzag(this);
+    }
+
+    skipString(): void {
+      this.#skip(readLength(this));
+    }
+
+    skipBytes(): void {
+      this.#skip(readLength(this));
+    }
+
+    override readString(): string | undefined {
+      const length = this.readLong();
+      const start = this.pos;
+      const end = start + length;
+      if (length < 0 || end > this.buf.length) throw overrun;
+      this.pos = end;
+      return this.buf.utf8Slice?.(start, end) ?? this.buf.toString("utf8", start, end);
+    }
+
+    override readBytes(): Buffer | undefined {
+      const length = readLength(this);
+      const start = this.pos;
+      this.#skip(length);
+      return Buffer.from(this.buf.subarray(start, start + length));
+    }
+
+    #skip(length: number): void {
+      this.pos += length;
+      if (this.pos > this.buf.length) throw overrun;
+    }
+  }
+  return GuardedTap;
+}
+
+function readLength(tap: Tap): number {
+  const length = tap.readLong();
+  if (length < 0 || length > tap.buf.length - tap.pos) throw overrun;
+  return length;
+}
+
+/** A long of up to ten bytes without loss. */
+function readZigzag(tap: Tap): bigint {
+  let value = 0n;
+  for (let shift = 0n; shift < 70n; shift += 7n) {
+    const byte = tap.buf[tap.pos++];
+    if (byte === undefined) throw overrun;
+    value |= BigInt(byte & 0x7f) << shift;
+    if (byte < 0x80) return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
+  }
+  throw overrun;
+}
+
+const readBigLong = (tap: Tap): bigint => readZigzag(tap);
+
+const readStrictText = (tap: Tap): string => decodeUtf8(tap.readBytes() ?? new Uint8Array());
+
+const bigintLong = {
+  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
+  toBuffer(value: bigint) {
+    const bytes = Buffer.alloc(8);
+    bytes.writeBigInt64LE(value);
+    return bytes;
+  },
+  // Takes over int values, and defaults as they stand in a schema.
+  fromJSON: (value: number) => BigInt(value),
+  toJSON: (value: bigint) => Number(value),
+  isValid: (value: unknown) => typeof value === "bigint" && BigInt.asIntN(64, value) === value,
+  compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
+};
+
+/** Reads the size of a block: a negative one stands before its length in bytes. */
+function readBlock(tap: Tap): number {
+  const count = tap.readLong();
+  if (count >= 0) return count;
+  readLength(tap);
+  return -count;
+}
+
+/** Every item takes a byte at least: the schema saw to that. */
+function checkCount(tap: Tap, count: number): void {
+  if (count > tap.buf.length - tap.pos) throw overrun;
+}
+
+function guardArray(type: AvscType): AvscType {
+  return extend(type, {
+    // avsc calls it on a resolver too, which has the items' resolver as itemsType.
+    _read(this: AvscType, tap: Tap) {
+      const items = this.itemsType as AvscType;
+      const value: unknown[] = [];
+      for (let count = readBlock(tap); count !== 0; count = readBlock(tap)) {
+        checkCount(tap, count);
+        while (count-- > 0) value.push(items._read(tap));
+      }
+      return value;
+    },
+    _skip(this: AvscType, tap: Tap) {
+      skipBlocks(tap, () => (type.itemsType as AvscType)._skip(tap));
+    },
+  });
+}
+
+function guardMap(type: AvscType): AvscType {
+  return extend(type, {
+    _read(this: AvscType, tap: Tap) {
+      const values = this.valuesType as AvscType;
+      const value: { [key: string]: unknown } = {};
+      for (let count = readBlock(tap); count !== 0; count = readBlock(tap)) {
+        while (count-- > 0) {
+          const key = tap.readString() as string;
+          const inner = values._read(tap);
+          if (key !== "__proto__") value[key] = inner;
+          else
+            Object.defineProperty(value, key, { value: inner, enumerable: true, configurable: true, writable: true });
+        }
+      }
+      return value;
+    },
+    _skip(this: AvscType, tap: Tap) {
+      skipBlocks(tap, () => {
+        readLengthAndSkip(tap);
+        (type.valuesType as AvscType)._skip(tap);
+      });
+    },
+  });
+}
+
+function skipBlocks(tap: Tap, skipItem: () => void): void {
+  for (let count = readBlock(tap); count !== 0; count = readBlock(tap)) {
+    checkCount(tap, count);
+    while (count-- > 0) skipItem();
+  }
+}
+
+function readLengthAndSkip(tap: Tap): void {
+  tap.pos += readLength(tap);
+}
+
+function isNullSchema(json: unknown): boolean {
+  return json === "null" || (json as { type?: unknown } | null)?.type === "null";
+}
+
+function isNanos(json: unknown): boolean {
+  return /^(local-)?timestamp-nanos$/.test(String((json as { logicalType?: unknown }).logicalType));
+}

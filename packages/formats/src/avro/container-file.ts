@@ -1,0 +1,105 @@
+import { randomBytes } from "node:crypto";
+import { inflateRawSync } from "node:zlib";
+import { ConnectorError, type Row } from "@x/connector-api";
+import { type Avsc, overrun, type Tap } from "./avsc-types.js";
+import type { DatumReader } from "./datum-reader.js";
+import type { DatumWriter } from "./datum-writer.js";
+import { parseAvroSchema } from "./schema-model.js";
+
+/** The largest block that a deflated file may inflate to. */
+const maxBlockBytes = 64 * 1024 * 1024;
+
+const magic = Buffer.from([0x4f, 0x62, 0x6a, 0x01]);
+const SYNC_BYTES = 16;
+
+const metadataSchema = parseAvroSchema('{"type":"map","values":"bytes"}', "the file header");
+
+/** Reads object container files (codecs `null` and `deflate`), one per call. */
+export function createContainerReader(
+  avsc: Avsc,
+  readerOf: (schema: string) => DatumReader,
+): (payload: Buffer, rows: Row[]) => void {
+  const metadata = avsc.createType(metadataSchema, false);
+  const tap = avsc.createReadTap();
+  return (payload, rows) => {
+    if (payload.length < 4 || !payload.subarray(0, 4).equals(magic)) {
+      throw badFile("it does not begin as one; avro.raw_datums reads bare records");
+    }
+    tap.buf = payload;
+    tap.pos = 4;
+    const { "avro.schema": schema, "avro.codec": codec } = cut(() => metadata._read(tap)) as Record<string, Buffer>;
+    const sync = take(tap, SYNC_BYTES);
+    const codecName = codec?.toString() ?? "null";
+    if (codecName !== "null" && codecName !== "deflate") {
+      throw badFile(
+        `its codec is ${/^[\w-]{1,20}$/.test(codecName) ? codecName : "another"}; null and deflate are read`,
+      );
+    }
+    const datum = readerOf(schema?.toString() ?? "");
+    while (tap.pos < payload.length) {
+      const count = cut(() => tap.readLong());
+      const size = cut(() => tap.readLong());
+      const stored = take(tap, size);
+      const block = codecName === "null" ? stored : inflate(stored);
+      if (count < 0 || count > Math.max(block.length, 1)) throw badFile("a block's count is wrong");
+      let at = 0;
+      for (let i = 0; i < count; i++) {
+        rows.push(datum.read(block, at));
+        at = datum.end;
+      }
+      if (at !== block.length) throw badFile("a block is longer than its records");
+      if (!take(tap, SYNC_BYTES).equals(sync)) throw badFile("a block does not end with the file's marker");
+    }
+  };
+}
+
+/** Writes one row per file, codec `null`. The marker between blocks is random, as the specification asks. */
+export function createContainerWriter(schema: string, writer: DatumWriter): (row: Readonly<Row>) => Uint8Array {
+  const sync = randomBytes(SYNC_BYTES);
+  const entries = [
+    ["avro.schema", schema],
+    ["avro.codec", "null"],
+  ].flatMap((pair) => pair.flatMap((text) => [zigzag(Buffer.byteLength(text as string)), Buffer.from(text as string)]));
+  const header = Buffer.concat([magic, zigzag(2), ...entries, zigzag(0), sync]);
+  const none = new Uint8Array();
+  return (row) => {
+    const datum = writer.write(row, none);
+    return Buffer.concat([header, zigzag(1), zigzag(datum.length), datum, sync]);
+  };
+}
+
+function zigzag(value: number): Buffer {
+  const bytes: number[] = [];
+  for (let rest = value * 2; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Buffer.from([...bytes, rest]);
+    bytes.push((rest % 128) | 0x80);
+  }
+}
+
+function take(tap: Tap, size: number): Buffer {
+  const start = tap.pos;
+  if (size < 0 || size > tap.buf.length - start) throw badFile("it ends too early");
+  tap.pos = start + size;
+  return tap.buf.subarray(start, tap.pos);
+}
+
+function cut<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (typeof error === "symbol") throw badFile(error === overrun ? "it ends too early" : "a size is wrong");
+    throw error;
+  }
+}
+
+function inflate(stored: Buffer): Buffer {
+  try {
+    return inflateRawSync(stored, { maxOutputLength: maxBlockBytes });
+  } catch {
+    throw badFile(`a block does not inflate, or to more than ${maxBlockBytes} bytes`);
+  }
+}
+
+function badFile(reason: string): ConnectorError {
+  return new ConnectorError("BAD_DATA", `the payload is no Avro object container file that can be read: ${reason}`);
+}

@@ -1,0 +1,70 @@
+import type { Format } from "@x/connector-api";
+import { compactFields, requireColumns, StoredFormat } from "../format-options.js";
+import { openProtobufDecoder, openProtobufEncoder } from "../protobuf/open-protobuf.js";
+import { parseRegistry, type RegistrySettings, registryFromOptions } from "../schema/registry-options.js";
+import { valueColumn } from "../value-column.js";
+
+/** The options of {@link protobuf} as they are stored. */
+export type ProtobufOptions = {
+  /** `.proto` text. */
+  readonly schema?: string;
+  /** A `.proto` file with its imports beside it, or a FileDescriptorSet. */
+  readonly schemaFile?: string;
+  /** Full name of the message; a source with a registry takes it from each payload. */
+  readonly messageName?: string;
+  readonly lengthDelimited: boolean;
+  readonly intoUnstructuredJson: boolean;
+  /** Present: payloads carry a schema id and message indexes (Confluent wire format). */
+  readonly schemaRegistry?: RegistrySettings;
+};
+
+/** Protobuf messages (proto2, proto3, editions), their fields matched to columns by proto name. Reads and writes. */
+export const protobuf = {
+  name: "protobuf",
+  text: false,
+  fromOptions(options) {
+    options.declare([
+      "proto.schema",
+      "proto.schema_file",
+      "proto.message_name",
+      "proto.length_delimited",
+      "proto.into_unstructured_json",
+      "proto.confluent_schema_registry",
+    ]);
+    options.exclusive(["proto.schema", "proto.schema_file"]);
+    const schemaRegistry = registryFromOptions(options, "proto.confluent_schema_registry");
+    return compactFields({
+      schema: options.pullOptionalString("proto.schema"),
+      schemaFile: options.pullOptionalString("proto.schema_file"),
+      messageName:
+        schemaRegistry === undefined
+          ? options.pullString("proto.message_name")
+          : options.pullOptionalString("proto.message_name"),
+      lengthDelimited: options.pullBool("proto.length_delimited") ?? false,
+      intoUnstructuredJson: options.pullBool("proto.into_unstructured_json") ?? false,
+      schemaRegistry,
+    }) as ProtobufOptions;
+  },
+  parse(value) {
+    const stored = new StoredFormat(value, "protobuf");
+    const registry = stored.field("schema_registry");
+    stored.refuseRegistryWithout(registry);
+    const parsed = compactFields({
+      schema: stored.text("schema"),
+      schemaFile: stored.text("schema_file"),
+      messageName: stored.text("message_name"),
+      lengthDelimited: stored.flag("length_delimited"),
+      intoUnstructuredJson: stored.flag("into_unstructured_json"),
+      schemaRegistry: registry === undefined ? undefined : parseRegistry(registry),
+    }) as ProtobufOptions;
+    stored.finish();
+    return parsed;
+  },
+  checkSchema(schema, options) {
+    if (options.intoUnstructuredJson)
+      valueColumn(schema, "proto.into_unstructured_json", { text: "TEXT", json: "JSON" });
+    else requireColumns(schema, "protobuf", "proto.into_unstructured_json");
+  },
+  openDecoder: (options, context) => openProtobufDecoder(options, context),
+  openEncoder: (options, context) => openProtobufEncoder(options, context),
+} as const satisfies Format<ProtobufOptions>;

@@ -1,0 +1,117 @@
+import { ConnectorError, type ConnectorOptions, type FormatContext, resolveVars, Secret } from "@x/connector-api";
+import { createRegistryClient, type RegisteredSchema, type RegistryClient } from "./registry-client.js";
+
+/** `schema_registry.…` as it is stored: templates, never resolved secrets. */
+export type RegistrySettings = {
+  readonly endpoint: string;
+  readonly username?: string;
+  readonly password?: string;
+  readonly bearerToken?: string;
+  readonly subject?: string;
+  readonly autoRegister?: boolean;
+};
+
+const names = ["endpoint", "username", "password", "bearer_token", "subject", "auto_register"] as const;
+
+/** Pulls `schema_registry.…` when `flag` (`avro.confluent_schema_registry`) is true; undefined when it is not. */
+export function registryFromOptions(options: ConnectorOptions, flag: string): RegistrySettings | undefined {
+  if (options.pullBool(flag) !== true) {
+    options.declare(
+      names.map((name) => `schema_registry.${name}`),
+      `${flag} = true`,
+    );
+    return undefined;
+  }
+  options.declare(names.map((name) => `schema_registry.${name}`));
+  options.exclusive(["schema_registry.username", "schema_registry.bearer_token"]);
+  options.pullString("schema_registry.endpoint");
+  const text = (name: string): string | undefined => options.pullTemplate(`schema_registry.${name}`);
+  return parseRegistry({
+    endpoint: text("endpoint"),
+    username: text("username"),
+    password: text("password"),
+    bearerToken: text("bearer_token"),
+    subject: text("subject"),
+    autoRegister: options.pullBool("schema_registry.auto_register"),
+  });
+}
+
+/** Parses the stored form. OPTION_INVALID naming the path. */
+export function parseRegistry(value: unknown): RegistrySettings {
+  const given = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  const settings: Record<string, unknown> = {};
+  for (const name of ["endpoint", "username", "password", "bearerToken", "subject"]) {
+    const text = given[name] ?? undefined;
+    if (text !== undefined && typeof text !== "string")
+      throw new ConnectorError("OPTION_INVALID", `format.schemaRegistry.${name}: expected a text`);
+    if (text !== undefined) settings[name] = text;
+  }
+  if (settings.endpoint === undefined)
+    throw new ConnectorError("OPTION_INVALID", "format.schemaRegistry.endpoint: expected an address, got nothing");
+  if (given.autoRegister === true) settings.autoRegister = true;
+  return settings as RegistrySettings;
+}
+
+/** The client behind stored settings, `{{ VAR }}` resolved. */
+export function openRegistry(settings: RegistrySettings, context: FormatContext): RegistryClient {
+  const resolve = (name: string, text: string | undefined): string | undefined =>
+    text === undefined
+      ? undefined
+      : resolveVars(text, context.environment ?? process.env, { name: `schema_registry.${name}` });
+  const password = resolve("password", settings.password);
+  const token = resolve("bearer_token", settings.bearerToken);
+  return createRegistryClient({
+    endpoint: resolve("endpoint", settings.endpoint) ?? "",
+    username: resolve("username", settings.username),
+    password: password === undefined ? undefined : new Secret(password),
+    bearerToken: token === undefined ? undefined : new Secret(token),
+    signal: context.signal,
+  });
+}
+
+/** The texts a schema refers to, each before those that build on it. SCHEMA_INVALID when they never end. */
+export async function referencesOf(
+  client: RegistryClient,
+  schema: RegisteredSchema,
+): Promise<{ readonly name: string; readonly schema: string }[]> {
+  const found = new Map<string, { readonly name: string; readonly schema: string }>();
+  const visit = async (one: RegisteredSchema, depth: number): Promise<void> => {
+    for (const { name, subject, version } of one.references) {
+      if (found.has(name)) continue;
+      if (depth > 16 || found.size > 200)
+        throw new ConnectorError("SCHEMA_INVALID", "the schema's references are nested too deep, or too many");
+      const referred = await client.bySubject(subject, version);
+      await visit(referred, depth + 1);
+      found.set(name, { name, schema: referred.schema });
+    }
+  };
+  await visit(schema, 1);
+  return [...found.values()];
+}
+
+/**
+ * The id and text a sink writes with. With a schema of its own: registered when `auto_register` allows, else it must be
+ * the subject's latest. Without: the subject's latest. OPTION_MISSING without `schema_registry.subject`.
+ */
+export async function resolveSinkSchema(
+  client: RegistryClient,
+  settings: RegistrySettings,
+  type: "AVRO" | "JSON" | "PROTOBUF",
+  own: string | undefined,
+  equal: (a: string, b: string) => boolean,
+): Promise<RegisteredSchema> {
+  const { subject } = settings;
+  if (subject === undefined)
+    throw new ConnectorError("OPTION_MISSING", 'option "schema_registry.subject" is required for a sink');
+  if (own !== undefined && settings.autoRegister === true) {
+    return { id: await client.register(subject, type, own), type, schema: own, references: [] };
+  }
+  const latest = await client.bySubject(subject);
+  if (latest.type !== type)
+    throw new ConnectorError("SCHEMA_INVALID", `subject "${subject}" holds ${latest.type}, expected ${type}`);
+  if (own === undefined || equal(own, latest.schema)) return latest;
+  throw new ConnectorError(
+    "SCHEMA_INVALID",
+    `the schema given is not the latest of subject "${subject}"; leave it out to write with the latest, or set schema_registry.auto_register = true`,
+  );
+}

@@ -1,0 +1,132 @@
+import { randomUUID } from "node:crypto";
+import { defineSchema } from "@x/connector-api";
+import { describeConnector, type SuiteRow } from "@x/connector-api/testing";
+import { type NatsServer, startNatsServer } from "@x/nats-testkit";
+import { connect, type JetStreamManager, type NatsConnection, RetentionPolicy } from "nats";
+import { afterAll, beforeAll } from "vitest";
+import { natsConnector } from "../src/index.js";
+
+// The published suite on a real server. Input is made and output is read by a client of the tests' own.
+let server: NatsServer;
+let outside: NatsConnection;
+let manager: JetStreamManager;
+
+beforeAll(async () => {
+  server = await startNatsServer();
+  outside = await connect({ servers: server.url });
+  manager = await outside.jetstreamManager();
+});
+
+afterAll(async () => {
+  await outside.close();
+  await server[Symbol.asyncDispose]();
+});
+
+const payloadOf = (row: SuiteRow): Uint8Array => new TextEncoder().encode(JSON.stringify(row));
+
+/** Small pulls: what was asked for before downstream was full stays far below what the suite sends. */
+const pulling = { consumer: { maxBatch: 100 }, format: "json" };
+
+async function addStream(retention = RetentionPolicy.Limits) {
+  const name = `S${randomUUID().replaceAll("-", "")}`;
+  const subject = `${name}.rows`;
+  await manager.streams.add({ name, subjects: [subject], retention });
+  return { name, subject };
+}
+
+async function openStream(retention: RetentionPolicy, options: object) {
+  const { name, subject } = await addStream(retention);
+  const publish = async (payloads: readonly Uint8Array[]): Promise<void> => {
+    const js = outside.jetstream();
+    for (let i = 0; i < payloads.length; i += 500) {
+      await Promise.all(payloads.slice(i, i + 500).map((payload) => js.publish(subject, payload)));
+    }
+  };
+  let published = 0;
+  return {
+    options: { servers: server.url, stream: name, ...pulling, ...options },
+    append: async (rows: readonly SuiteRow[]) => {
+      published += rows.length;
+      await publish(rows.map(payloadOf));
+    },
+    appendBad: () => publish([new TextEncoder().encode("no row")]),
+    // A work queue forgets what is acknowledged.
+    acked: async () => published - (await manager.streams.info(name)).state.messages,
+    [Symbol.asyncDispose]: async () => void (await manager.streams.delete(name)),
+  };
+}
+
+async function openSubject() {
+  const subject = `core.${randomUUID()}`;
+  const publish = async (payloads: readonly Uint8Array[]): Promise<void> => {
+    for (const payload of payloads) outside.publish(subject, payload);
+    await outside.flush();
+  };
+  return {
+    options: { servers: server.url, subject, format: "json" },
+    append: (rows: readonly SuiteRow[]) => publish(rows.map(payloadOf)),
+    appendBad: () => publish([new TextEncoder().encode("no row")]),
+  };
+}
+
+async function openStreamSink() {
+  const { name, subject } = await addStream();
+  return {
+    options: { servers: server.url, stream: name, subject, format: "json" },
+    read: async () => {
+      const { messages } = (await manager.streams.info(name)).state;
+      const rows: SuiteRow[] = [];
+      if (messages === 0) return rows;
+      const consumer = await outside.jetstream().consumers.get(name);
+      for await (const message of await consumer.fetch({ max_messages: messages, expires: 5000 })) {
+        rows.push(message.json<SuiteRow>());
+      }
+      return rows;
+    },
+    [Symbol.asyncDispose]: async () => void (await manager.streams.delete(name)),
+  };
+}
+
+async function openSubjectSink() {
+  const subject = `core.${randomUUID()}`;
+  const rows: SuiteRow[] = [];
+  const listening = outside.subscribe(subject, { callback: (_error, message) => void rows.push(message.json()) });
+  await outside.flush();
+  return {
+    options: { servers: server.url, subject, format: "json" },
+    // What the server had before this question has come when its answer has.
+    read: async () => {
+      await outside.flush();
+      return [...rows];
+    },
+    [Symbol.asyncDispose]: async () => listening.unsubscribe(),
+  };
+}
+
+const password = "s3cret-of-the-suite";
+const credentials = { type: "credentials", username: "app", password: "{{ PASSWORD }}" };
+const columns = defineSchema({ id: "BIGINT NOT NULL", note: "TEXT" });
+
+describeConnector("nats", {
+  connector: natsConnector({ environment: { PASSWORD: password } }),
+  environment: { PASSWORD: password },
+  tables: (
+    [
+      ["source", { stream: "ORDERS" }],
+      ["source", { subject: "orders.>" }],
+      ["sink", { stream: "BILLS", subject: "bills.{id}" }],
+      ["sink", { subject: "bills.{id}" }],
+    ] as const
+  ).map(([type, table]) => ({
+    type,
+    options: { servers: "nats.example", auth: credentials, format: "json", ...table },
+    schema: columns,
+    secrets: [password],
+  })),
+  sources: {
+    "a stream": () => openStream(RetentionPolicy.Limits, {}),
+    "a work queue": () => openStream(RetentionPolicy.Workqueue, { consumer: { maxBatch: 100, ackPolicy: "explicit" } }),
+    "a Core subject": openSubject,
+  },
+  sinks: { "a stream": openStreamSink, "a Core subject": openSubjectSink },
+});
