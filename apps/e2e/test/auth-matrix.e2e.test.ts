@@ -75,7 +75,7 @@ describe.each([
         refused.stderr
           .trim()
           .split("\n")
-          .filter((line) => line.includes("AUTH_FAILED")),
+          .filter((line) => line.includes(": AUTH_FAILED: ")),
       ).toHaveLength(1);
       expect(refused.stderr).toMatch(/refuses these credentials/);
       output.push(refused.stdout, refused.stderr);
@@ -110,7 +110,7 @@ test("credentials that stay refused end the pipeline after auth.retry_window wit
 test("a mistake beside each kind of literal secret shows none of them", async () => {
   const secrets = ["s3cret-literal-one", "s3cret-literal-two"];
   for (const auth of [
-    `'auth.type' = 'credentials', 'auth.username' = '${secrets[0]}', 'auth.password' = '${secrets[1]}'`,
+    `'auth.type' = 'credentials', 'auth.username' = 'app', 'auth.password' = '${secrets[1]}'`,
     `'auth.type' = 'jwt', 'auth.jwt' = '${secrets[0]}', 'auth.nkey_seed' = '${secrets[1]}'`,
     `'auth.type' = 'token', 'auth.token' = '${secrets[0]}'`,
     `'auth.type' = 'nkey', 'auth.nkey_seed' = '${secrets[0]}'`,
@@ -118,7 +118,10 @@ test("a mistake beside each kind of literal secret shows none of them", async ()
     `'auth.type' = 'token', 'auth.creds' = '${secrets[0]}', 'auth.token' = '${secrets[1]}'`,
   ]) {
     for (const mistake of ["", ", strem = 'x'"]) {
-      const file = folder.write("mistake.sql", pipelineSql({ source: `, ${auth}${mistake}` }));
+      const file = folder.write(
+        "mistake.sql",
+        pipelineSql({ source: `, connect_timeout = '500ms', ${auth}${mistake}` }),
+      );
       const result = await runCli(["run", file, "--json", "--log-level", "debug", "--state", "memory:"], {
         cwd: folder.path,
         env: { NATS_URL: "nats://127.0.0.1:1" },

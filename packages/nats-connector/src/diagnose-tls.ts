@@ -2,8 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { connect as connectPlain, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
-/** The client's `tls` option as far as it is looked at here. */
+/** The client's `tls` option; an empty one is TLS with the authorities that Node knows. */
 export interface DialTls {
+  readonly caFile?: string;
+  readonly servername?: string;
   readonly certFile?: string;
   readonly keyFile?: string;
   readonly handshakeFirst?: boolean;

@@ -28,7 +28,7 @@ export interface DialOptions {
   readonly servers: readonly string[];
   readonly authenticator?: DialAuthenticator | undefined;
   /** The client's `tls` option. */
-  readonly tls?: (object & DialTls) | undefined;
+  readonly tls?: DialTls | undefined;
   /** The whole start-up budget. */
   readonly connectTimeoutMs: number;
   /** How long a lost connection is retried; undefined for ever. */

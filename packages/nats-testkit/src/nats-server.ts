@@ -101,8 +101,10 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
 
   const writeConfig = (config: string): void => {
     const limits = options.maxPayloadBytes === undefined ? "" : `max_payload: ${options.maxPayloadBytes}\n`;
-    // Not by the flag --name: the server refuses to reload a name that is not in its file.
-    writeFileSync(configFile, `${limits}${config}\nserver_name: "${name}"\n`, { mode: 0o600 });
+    const store =
+      jetstream && !/^\s*jetstream\b/m.test(config) ? `jetstream { store_dir: ${JSON.stringify(storeDir)} }\n` : "";
+    // Not by flags: the server refuses to reload a name that is not in its file, and 2.10 turns JetStream off.
+    writeFileSync(configFile, `${limits}${store}${config}\nserver_name: "${name}"\n`, { mode: 0o600 });
   };
   const log = (): string => readFileSync(logFile, { encoding: "utf8", flag: "a+" });
   const isRunning = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
@@ -123,7 +125,6 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
     const seen = log().length;
     const output = openSync(logFile, "a");
     const args = ["-a", "127.0.0.1", "-p", String(port), "-c", configFile];
-    if (jetstream) args.push("-js", "-sd", storeDir);
     const started = spawn(bin, args, { stdio: ["ignore", output, output] });
     closeSync(output);
     let spawnError: Error | undefined;

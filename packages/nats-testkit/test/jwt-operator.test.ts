@@ -27,6 +27,7 @@ it("makes accounts with JetStream, users by either key, permissions, and ends: e
   });
   const refused = (async () => {
     for await (const status of narrow.status()) if (status.type === "error") return status.permissionContext;
+    return undefined;
   })();
   narrow.publish("b");
   expect(await refused).toMatchObject({ operation: "publish", subject: "b" });

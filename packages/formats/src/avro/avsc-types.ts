@@ -1,18 +1,7 @@
 import { ConnectorError } from "@x/connector-api";
-import { needsExact } from "../json/exact-numbers.js";
 import { decodeUtf8 } from "../strict-utf8.js";
+import { guardTap, overrun, readLength, readZigzag, type Tap } from "./guarded-tap.js";
 import type { AvroSchema } from "./schema-model.js";
-
-/** The parts of avsc's reading cursor that are used here; `lib/utils.js` of avsc 5.7. */
-export interface Tap {
-  /** Node's fast way from UTF-8 to a string, which its types leave out. */
-  buf: Buffer & { utf8Slice?(start: number, end: number): string };
-  pos: number;
-  readLong(): number;
-  readInt(): number;
-  readString(): string | undefined;
-  readBytes(): Buffer | undefined;
-}
 
 /** The parts of an avsc type that are used here. `_read` and `_write` are its extension points (`LogicalType`). */
 export interface AvscType {
@@ -26,11 +15,8 @@ export interface AvscType {
   schema(options?: { exportAttrs?: boolean }): unknown;
 }
 
-/** Thrown by a {@link Tap} for a read beyond the end, or a length that cannot be. Not an Error: it costs no stack trace. */
-export const overrun: unique symbol = Symbol("overrun");
-
 export interface Avsc {
-  /** A cursor for reading that throws {@link overrun}, and {@link needsExact} for a long beyond 2^53. */
+  /** A cursor for reading that throws {@link overrun}, and `needsExact` for a long beyond 2^53. */
   createReadTap(options?: { readonly rounding: boolean }): Tap;
   /** A cursor for writing, into a buffer that the caller replaces when `pos` has passed its end. */
   createWriteTap(): Tap;
@@ -59,7 +45,7 @@ export async function loadAvsc(): Promise<Avsc> {
   const avsc = (await import("avsc")).default as unknown as AvscModule;
   const { Type, types } = avsc;
   const PlainTap = tapClassOf(Type.forSchema("null"));
-  const ReadTap = guard(PlainTap);
+  const ReadTap = guardTap(PlainTap);
 
   const build = (schema: AvroSchema, options: object): AvscType =>
     refusing(() => {
@@ -123,116 +109,6 @@ function tapClassOf(type: AvscType): new (buffer: Buffer) => Tap {
 function extend(type: AvscType, methods: object): AvscType {
   const descriptors = Object.getOwnPropertyDescriptors(methods);
   return Object.create(type, descriptors) as AvscType;
-}
-
-/** avsc's cursor runs on past the end and finds out afterwards; this one stops, so that no count can make it spin. */
-function guard(Base: new (buffer: Buffer) => Tap): new (buffer: Buffer, rounding: boolean) => Tap {
-  class GuardedTap extends Base {
-    readonly #rounding: boolean;
-
-    constructor(buffer: Buffer, rounding: boolean) {
-      super(buffer);
-      this.#rounding = rounding;
-    }
-
-    override readLong(): number {
-      const pos = this.pos;
-      const buf = this.buf;
-      if (pos >= buf.length) throw overrun;
-      const first = buf[pos] as number;
-      if (first < 0x80) {
-        this.pos = pos + 1;
-        return (first >>> 1) ^ -(first & 1);
-      }
-      return this.#readLonger(first & 0x7f);
-    }
-
-    /** Exact up to 2^53; the float arithmetic of avsc is not beyond 2^52. */
-    #readLonger(first: number): number {
-      const { buf } = this;
-      const start = this.pos;
-      let pos = start + 1;
-      let low = first;
-      let unit = 128;
-      for (;;) {
-        const byte = buf[pos++];
-        if (byte === undefined) throw overrun;
-        low += (byte & 0x7f) * unit;
-        if (byte < 0x80) break;
-        unit *= 128;
-        // Seven bytes hold 49 bits, which a double holds too.
-        if (pos - start === 7) {
-          const value = readZigzag(this);
-          const number = Number(value);
-          // avsc takes one less than Number.MAX_SAFE_INTEGER on either side.
-          if (Math.abs(number) < Number.MAX_SAFE_INTEGER || this.#rounding) return number;
-          throw needsExact;
-        }
-      }
-      this.pos = pos;
-      return low % 2 === 0 ? low / 2 : -(low + 1) / 2;
-    }
-
-    override readInt(): number {
-      return this.readLong();
-    }
-
-    skipInt(): void {
-      readZigzag(this);
-    }
-
-    skipLong(): void {
-      readZigzag(this);
-    }
-
-    skipString(): void {
-      this.#skip(readLength(this));
-    }
-
-    skipBytes(): void {
-      this.#skip(readLength(this));
-    }
-
-    override readString(): string | undefined {
-      const length = this.readLong();
-      const start = this.pos;
-      const end = start + length;
-      if (length < 0 || end > this.buf.length) throw overrun;
-      this.pos = end;
-      return this.buf.utf8Slice?.(start, end) ?? this.buf.toString("utf8", start, end);
-    }
-
-    override readBytes(): Buffer | undefined {
-      const length = readLength(this);
-      const start = this.pos;
-      this.#skip(length);
-      return Buffer.from(this.buf.subarray(start, start + length));
-    }
-
-    #skip(length: number): void {
-      this.pos += length;
-      if (this.pos > this.buf.length) throw overrun;
-    }
-  }
-  return GuardedTap;
-}
-
-function readLength(tap: Tap): number {
-  const length = tap.readLong();
-  if (length < 0 || length > tap.buf.length - tap.pos) throw overrun;
-  return length;
-}
-
-/** A long of up to ten bytes without loss. */
-function readZigzag(tap: Tap): bigint {
-  let value = 0n;
-  for (let shift = 0n; shift < 70n; shift += 7n) {
-    const byte = tap.buf[tap.pos++];
-    if (byte === undefined) throw overrun;
-    value |= BigInt(byte & 0x7f) << shift;
-    if (byte < 0x80) return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
-  }
-  throw overrun;
 }
 
 const readBigLong = (tap: Tap): bigint => readZigzag(tap);

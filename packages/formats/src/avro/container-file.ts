@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { inflateRawSync } from "node:zlib";
 import { ConnectorError, type Row } from "@x/connector-api";
-import { type Avsc, overrun, type Tap } from "./avsc-types.js";
+import type { Avsc } from "./avsc-types.js";
 import type { DatumReader } from "./datum-reader.js";
 import type { DatumWriter } from "./datum-writer.js";
+import { overrun, type Tap } from "./guarded-tap.js";
 import { parseAvroSchema } from "./schema-model.js";
 
 /** The largest block that a deflated file may inflate to. */

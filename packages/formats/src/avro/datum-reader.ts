@@ -3,8 +3,9 @@ import { toBadData, withinField } from "../bad-value.js";
 import { needsExact } from "../json/exact-numbers.js";
 import { writeJson } from "../json/json-value.js";
 import { valueColumn } from "../value-column.js";
-import { type Avsc, overrun, type Tap } from "./avsc-types.js";
+import type { Avsc } from "./avsc-types.js";
 import { compileAvroReader } from "./column-readers.js";
+import { overrun, type Tap } from "./guarded-tap.js";
 import { createJsonReader } from "./json-readers.js";
 import type { AvroSchema } from "./schema-model.js";
 

@@ -1,8 +1,9 @@
 import { type Column, ConnectorError, isConnectorError, type Row } from "@x/connector-api";
 import { toBadData } from "../bad-value.js";
 import { needsExact } from "../json/exact-numbers.js";
-import type { Avsc, AvscType, Tap } from "./avsc-types.js";
+import type { Avsc, AvscType } from "./avsc-types.js";
 import { compileAvroWriter } from "./column-writers.js";
+import type { Tap } from "./guarded-tap.js";
 import type { AvroSchema } from "./schema-model.js";
 
 /** Writes rows as data of one schema. */

@@ -1,6 +1,3 @@
-import { request as requestPlain } from "node:http";
-import { request as requestTls } from "node:https";
-
 export interface HttpRequest {
   readonly method: "GET" | "POST";
   readonly headers: Readonly<Record<string, string>>;
@@ -21,12 +18,13 @@ export interface HttpAnswer {
 }
 
 /** One HTTP exchange with a bounded answer; redirects are the caller's. Rejects with a plain Error. */
-export function sendRequest(url: URL, options: HttpRequest): Promise<HttpAnswer> {
+export async function sendRequest(url: URL, options: HttpRequest): Promise<HttpAnswer> {
+  // Loaded with the first question: a pipeline without a registry starts without them.
+  const { request: send } = url.protocol === "https:" ? await import("node:https") : await import("node:http");
   const { method, headers, body, timeoutMs, maxBytes, ca, signal } = options;
   return new Promise((resolve, reject) => {
     const limit = AbortSignal.timeout(timeoutMs);
     const stop = signal === undefined ? limit : AbortSignal.any([limit, signal]);
-    const send = url.protocol === "https:" ? requestTls : requestPlain;
     const sent = { method, headers: { ...headers, connection: "close" }, signal: stop };
     const outgoing = send(url, url.protocol === "https:" && ca !== undefined ? { ...sent, ca } : sent, (incoming) => {
       const chunks: Buffer[] = [];

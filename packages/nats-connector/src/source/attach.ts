@@ -1,6 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectorError, type Identity, isConnectorError, type Logger } from "@x/connector-api";
 import { type Capabilities, readCapabilities } from "../capabilities.js";
-import type { ConsumerInfo, NamedConsumerConfig, StreamInfo } from "../jetstream/api.js";
+import { abortable, type ConsumerInfo, type NamedConsumerConfig, type StreamInfo } from "../jetstream/api.js";
 import type { ConsumerConfig } from "../jetstream/consumer-config.js";
 import { consumerName, isOutdated } from "../jetstream/consumer-name.js";
 import type { AckMode } from "../jetstream/position.js";
@@ -47,6 +48,10 @@ export interface AttachRequest {
 }
 
 const NANOSECONDS = 1_000_000;
+/** Another consumer reads the same messages of a work queue. */
+const OVERLAPS: ReadonlySet<unknown> = new Set([10099, 10100]);
+const MAX_REPLACEMENTS = 5;
+const REPLACEMENT_DELAY_MS = 100;
 
 /**
  * Makes the consumer of this incarnation, then removes those of earlier ones: in this order, because the last consumer
@@ -60,12 +65,14 @@ export async function attach(request: AttachRequest): Promise<Attachment> {
   const capabilities = await readCapabilities(api, client, signal);
   const ackMode = resolveAckMode(table, stream, capabilities);
   const config = describeConsumer(request, stream, ackMode, capabilities);
-  if (stream.config.retention === "workqueue") await removeOutdated(request);
-  const info = await api.createConsumer(table.stream, config, signal);
+  const isWorkQueue = stream.config.retention === "workqueue";
+  const info = isWorkQueue
+    ? await replaceOnWorkQueue(request, config)
+    : await api.createConsumer(table.stream, config, signal);
   await checkEcho(request, stream, config, info, capabilities);
   const startAfter = info.delivered.stream_seq;
   if (known !== undefined) await checkGap(request, stream, startAfter);
-  if (stream.config.retention !== "workqueue") await removeOutdated(request);
+  if (!isWorkQueue) await removeOutdated(request);
   return {
     consumer: config.name,
     stream,
@@ -79,6 +86,24 @@ export async function attach(request: AttachRequest): Promise<Attachment> {
       (stream.config.max_msgs_per_subject ?? -1) > 0,
     connectionEpoch,
   };
+}
+
+/**
+ * A work queue has one consumer at a time: the old one of this job goes first. It may still be in the way for a moment,
+ * while its removal is under way here or in the incarnation that is closing; a consumer of somebody else stays in the way.
+ */
+async function replaceOnWorkQueue(request: AttachRequest, config: NamedConsumerConfig): Promise<ConsumerInfo> {
+  const { connection, table, signal } = request;
+  for (let attempt = 1; ; attempt++) {
+    await removeOutdated(request);
+    try {
+      return await connection.api.createConsumer(table.stream, config, signal);
+    } catch (error) {
+      const inTheWay = isConnectorError(error) && OVERLAPS.has(error.context.errCode);
+      if (!inTheWay || attempt === MAX_REPLACEMENTS) throw error;
+    }
+    await abortable(sleep(REPLACEMENT_DELAY_MS), signal);
+  }
 }
 
 function describeConsumer(
