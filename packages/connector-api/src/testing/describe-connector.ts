@@ -18,7 +18,7 @@ import { suiteSchema } from "./suite-rows.js";
 const TIMEOUT_MS = 60_000;
 
 /**
- * The laws of a {@link Connector} and of its operators. What a table's capabilities promise is proved, what they do not
+ * The laws of a `Connector` and of its operators. What a table's capabilities promise is proved, what they do not
  * promise is not asked: nothing is skipped here by choice.
  */
 export function describeConnector<Profile, Table>(name: string, fixture: ConnectorFixture<Profile, Table>): void {
