@@ -21,15 +21,8 @@ export function authFromOptions(options: ConnectorOptions, custom: readonly AnyS
   const types = strategies.map(({ type }) => type);
   const type = options.pullChoice("auth.type", types) ?? builtinStrategies[0].type;
   const strategy = find(type, strategies) as AnyStrategy;
-  for (const [option, belongsTo] of owners) {
-    if (!options.has(option) || strategy.optionNames.includes(option)) continue;
-    const right = belongsTo.map((type) => `auth.type = "${type}"`).join(" or ");
-    throw new ConnectorError(
-      "OPTION_CONFLICT",
-      `option "${option}" belongs to ${right}, but auth.type is "${type}"${written === undefined ? " (the default)" : ""}`,
-      { place: options.placeOf(option), context: { option } },
-    );
-  }
+  const foreign = [...owners.keys()].filter((option) => options.has(option) && !strategy.optionNames.includes(option));
+  if (foreign.length > 0) throw foreignOption(foreign, owners, { type, written: written !== undefined }, options);
   return strategy.fromOptions(options);
 }
 
@@ -87,6 +80,27 @@ function optionOwners(strategies: readonly AnyStrategy[]): ReadonlyMap<string, r
   return owners;
 }
 
+/** An option of another kind of authentication than `auth.type` says; without `auth.type` perhaps of two others. */
+function foreignOption(
+  foreign: readonly string[],
+  owners: ReadonlyMap<string, readonly string[]>,
+  { type, written }: { readonly type: string; readonly written: boolean },
+  options: ConnectorOptions,
+): ConnectorError {
+  const ownersOf = (option: string): readonly string[] => owners.get(option) ?? [];
+  const [option = "", ...others] = foreign;
+  const other = others.find((each) => !ownersOf(each).some((owner) => ownersOf(option).includes(owner)));
+  const text =
+    written || other === undefined
+      ? `option "${option}" belongs to ${typesOf(ownersOf(option))}, but auth.type is "${type}"${written ? "" : " (the default)"}`
+      : `options "${option}" and "${other}" belong to two kinds of authentication, ${typesOf(ownersOf(option))} and ${typesOf(ownersOf(other))}; give one kind, with its auth.type`;
+  return new ConnectorError("OPTION_CONFLICT", text, { place: options.placeOf(option), context: { option } });
+}
+
+function typesOf(types: readonly string[]): string {
+  return types.map((type) => `auth.type = "${type}"`).join(" or ");
+}
+
 /** Fields of two kinds at once are no typing error but an open question: which one is meant? */
 function findUntagged(fields: object, strategies: readonly AnyStrategy[]): AnyStrategy | undefined {
   const matching = strategies.filter((each) => each.matchesUntagged?.(fields as { [field: string]: unknown }));
@@ -106,7 +120,7 @@ function refuseForeign(strategy: AnyStrategy, fields: object, strategies: readon
     if (value === undefined || value === null || own.has(field)) continue;
     const others = strategies.filter(({ optionNames }) => optionNames.map(fieldOf).includes(field));
     if (others.length === 0) continue;
-    const right = others.map(({ type }) => `auth.type = "${type}"`).join(" or ");
+    const right = typesOf(others.map(({ type }) => type));
     throw new ConnectorError("OPTION_CONFLICT", `auth.${key} belongs to ${right}, but auth.type is "${strategy.type}"`);
   }
 }

@@ -13,28 +13,50 @@ export function secretOptions(option: string): readonly [string, string] {
   return [option, `${option}_file`];
 }
 
+/** The secrets a strategy needs, as its own names → option names: `{ nkeySeed: "auth.nkey_seed" }`. */
+export type SecretNames = { readonly [name: string]: string };
+
 /**
- * Pulls a secret as a field of the stored form: a text with its variables kept, a function, or the path of a file.
- * OPTION_MISSING says which `auth.type` needs it, OPTION_CONFLICT that both names were given.
+ * Pulls secrets as fields of the stored form: each a text with its variables kept, a function, or the path of a file.
+ * OPTION_MISSING names every one that is not given and the `auth.type` that needs it, OPTION_CONFLICT the two names of
+ * one that is given twice.
  */
-export function pullSecret(
+export function pullSecrets(
   options: ConnectorOptions,
-  option: string,
   type: string,
+  secrets: SecretNames,
 ): { [field: string]: string | SecretFunction } {
-  const [, fileOption] = secretOptions(option);
-  options.exclusive([option, fileOption]);
-  const file = options.pullTemplate(fileOption);
-  if (file !== undefined) return { [fieldOf(fileOption)]: file };
-  const given = options.pullRaw(option);
-  if (typeof given === "function") return { [fieldOf(option)]: unstorable(option, given as () => unknown) };
-  const text = options.pullTemplate(option);
-  if (text !== undefined) return { [fieldOf(option)]: text };
-  throw missing(option, type, options.placeOf("auth.type"));
+  const stored: { [field: string]: string | SecretFunction } = {};
+  const missing: string[] = [];
+  for (const option of Object.values(secrets)) {
+    const [, fileOption] = secretOptions(option);
+    options.exclusive([option, fileOption]);
+    const file = options.pullTemplate(fileOption);
+    const given = file === undefined ? options.pullRaw(option) : undefined;
+    const text =
+      typeof given === "function" ? unstorable(option, given as () => unknown) : options.pullTemplate(option);
+    if (file !== undefined) stored[fieldOf(fileOption)] = file;
+    else if (text !== undefined) stored[fieldOf(option)] = text;
+    else missing.push(option);
+  }
+  if (missing.length > 0) throw needs(type, missing, options.placeOf("auth.type"));
+  return stored;
 }
 
-/** Reads a secret of the stored form. */
-export function parseSecret(fields: { readonly [field: string]: unknown }, option: string, type: string): SecretSource {
+/** Reads the stored form of a strategy that has only secrets. Throws like `pullSecrets` and `storedFields`. */
+export function parseSecrets<Names extends SecretNames>(
+  stored: unknown,
+  type: string,
+  secrets: Names,
+): { readonly [name in keyof Names]: SecretSource } {
+  const fields = storedFields(stored, type, Object.values(secrets).flatMap(secretOptions));
+  const given = Object.entries(secrets).map(([name, option]) => [name, parseSecret(fields, option)] as const);
+  const missing = Object.values(secrets).filter((_, i) => given[i]?.[1] === undefined);
+  if (missing.length > 0) throw needs(type, missing);
+  return Object.fromEntries(given) as { readonly [name in keyof Names]: SecretSource };
+}
+
+function parseSecret(fields: { readonly [field: string]: unknown }, option: string): SecretSource | undefined {
   const [, fileOption] = secretOptions(option);
   const text = fields[fieldOf(option)] ?? undefined;
   const file = fields[fieldOf(fileOption)] ?? undefined;
@@ -44,7 +66,7 @@ export function parseSecret(fields: { readonly [field: string]: unknown }, optio
   if (typeof file === "string") return { option, file };
   if (typeof text === "function") return { option, read: text as () => unknown };
   if (typeof text === "string" || isSecret(text)) return { option, text: isSecret(text) ? text : new Secret(text) };
-  if (text === undefined && file === undefined) throw missing(option, type);
+  if (text === undefined && file === undefined) return undefined;
   const [name, came] = text === undefined ? [fileOption, file] : [option, text];
   throw new ConnectorError("OPTION_INVALID", `"${name}": expected text, got ${kindOf(came)}`);
 }
@@ -74,9 +96,10 @@ export function fieldOf(option: string): string {
   return option.slice("auth.".length).replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-function missing(option: string, type: string, place?: SourcePlace): ConnectorError {
-  return new ConnectorError("OPTION_MISSING", `auth.type = "${type}" needs "${option}" (or "${option}_file")`, {
-    context: { option },
+function needs(type: string, missing: readonly string[], place?: SourcePlace): ConnectorError {
+  const names = missing.map((option) => `"${option}" (or "${option}_file")`).join(" and ");
+  return new ConnectorError("OPTION_MISSING", `auth.type = "${type}" needs ${names}`, {
+    context: { option: missing[0] },
     place,
   });
 }

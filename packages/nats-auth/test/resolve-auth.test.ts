@@ -49,6 +49,19 @@ describe("authFromOptions", () => {
     [{ type: "creds", creds: "x", token: "y" }, 'belongs to auth.type = "token", but auth.type is "creds"'],
     [{ type: "jwt", jwt: "x" }, 'OPTION_MISSING: auth.type = "jwt" needs "auth.nkey_seed"'],
     [
+      { type: "credentials" },
+      'needs "auth.username" (or "auth.username_file") and "auth.password" (or "auth.password_file")',
+    ],
+    [
+      { password: "x", token: "y" },
+      'options "auth.password" and "auth.token" belong to two kinds of authentication, auth.type = "credentials" and auth.type = "token"; give one kind',
+    ],
+    [
+      { jwt: "x", nkeySeed: "y" },
+      'option "auth.jwt" belongs to auth.type = "jwt", but auth.type is "none" (the default)',
+    ],
+    [{ jwt: "x", nkeySeed: "y", usernameFile: "z" }, 'options "auth.username_file" and "auth.jwt" belong to two kinds'],
+    [
       { password: "x" },
       'OPTION_CONFLICT: option "auth.password" belongs to auth.type = "credentials", but auth.type is "none" (the default)',
     ],
@@ -95,6 +108,7 @@ describe("parseAuth", () => {
     [{ username: "u", password: "p", jwt: "j" }, 'fields of both "credentials" and "jwt"'],
     [{ type: "token", token: "t", jwt: "j" }, 'auth.jwt belongs to auth.type = "jwt", but auth.type is "token"'],
     [{ username: "u" }, 'auth.type = "credentials" needs "auth.password"'],
+    [{ type: "jwt" }, 'needs "auth.jwt" (or "auth.jwt_file") and "auth.nkey_seed" (or "auth.nkey_seed_file")'],
     [{ username: "u", password: "p", password_file: "f" }, '"auth.password" and "auth.password_file" exclude'],
     [{ username: "u", password: 5 }, '"auth.password": expected text, got integer'],
     [

@@ -188,6 +188,11 @@ function checkServer(server: string): string {
   if (url.username !== "" || url.password !== "") {
     return invalid('an address holds a user; give it as "auth.username" and "auth.password"');
   }
+  if (url.protocol === "ws:" || url.protocol === "wss:") {
+    return invalid(
+      `"${url.protocol}//" cannot be dialled by the NATS client for Node; use the server's nats:// or tls:// port, or open the connection with wsconnect of @nats-io/nats-core and hand it in as client`,
+    );
+  }
   if (url.protocol !== "nats:" && url.protocol !== "tls:") {
     return invalid(`"${url.protocol}//" is not supported; use nats:// or tls://`);
   }

@@ -1,9 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createCounters, isConnectorError, silentLogger } from "@x/connector-api";
+import { createCounters, defineSchema, isConnectorError, silentLogger } from "@x/connector-api";
 import { type Certificate, createCertificateAuthority, startNatsServer } from "@x/nats-testkit";
 import { afterAll, expect, test } from "vitest";
+import { openSink } from "../src/index.js";
 import { type DialOptions, type OpenConnection, openConnection } from "../src/open-connection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "nats-tls-"));
@@ -58,6 +59,33 @@ test.each<[string, string, DialOptions["tls"]]>([
   await using server = await startTlsServer(config);
   await using connection = await open(`127.0.0.1:${server.port}`, tls);
   await connection.client.flush();
+});
+
+test("enters as the user that its client certificate names, and as nobody with another one", async () => {
+  const users = 'authorization { users: [{ user: "CN=client" }] }';
+  const mapped = `verify_and_map: true, ca_file: "${caFile}"`;
+  await using server = await startTlsServer(`${tlsBlock(good, mapped)}\n${users}`);
+  await using connection = await open(`127.0.0.1:${server.port}`, { caFile, certFile, keyFile });
+  await connection.client.flush();
+  const other = authority.issue({ name: "somebody else" });
+  const tls = { caFile, certFile: write(other.cert), keyFile: write(other.key) };
+  const error = await failure(open(`127.0.0.1:${server.port}`, tls));
+  expect(error).toMatchObject({ code: "AUTH_FAILED", message: expect.stringContaining("refuses these credentials") });
+});
+
+test("dials with TLS for tls:// alone", async () => {
+  await using plain = await startTlsServer("");
+  await using secure = await startTlsServer(tlsBlock(good));
+  const options = { subject: "s", format: "raw_string", schema: defineSchema({ value: "TEXT" }), connectTimeout: "3s" };
+  const sink = await openSink({ ...options, servers: secure.url.replace("nats://", "tls://"), tls: { caFile } });
+  await sink.close();
+  for (const [server, message] of [
+    [secure, /authority that is not known here/],
+    [plain, /the server does not offer TLS, which tls:\/\/ or a tls\.… option asks for/],
+  ] as const) {
+    const servers = server.url.replace("nats://", "tls://");
+    await expect(openSink({ ...options, servers })).rejects.toThrow(message);
+  }
 });
 
 const past = { notAfter: new Date(Date.now() - 60_000) };

@@ -1,4 +1,5 @@
 import { type ConnectorError, type ExitCode, type SourcePlace, toConnectorError } from "@x/connector-api";
+import { hideSecrets } from "./hide-secrets.js";
 
 /** An SQL text and the name it goes by in messages. */
 export interface SqlFile {
@@ -10,9 +11,6 @@ export interface RenderedError {
   readonly text: string;
   readonly exitCode: ExitCode;
 }
-
-const secretOption =
-  /((?:['"]?(?:auth|schema_registry)\.(?:password|token|jwt|nkey_seed|creds|bearer_token)['"]?)\s*=\s*)('(?:[^']|'')*'|[^\s,)]+)/gi;
 
 /**
  * An error as people read it: `FILE:LINE:COL: CODE: message`, the line it stands in with every secret option's value
@@ -33,22 +31,8 @@ function headline(error: ConnectorError, file: SqlFile | undefined): string {
 }
 
 function excerpt(text: string, place: SourcePlace): string[] {
-  const line = text.split(/\r?\n/)[place.line - 1];
+  const line = hideSecrets(text, place);
   if (line === undefined) return [];
-  const { shown, column, length } = redact(line, place);
-  const pad = shown.slice(0, column - 1).replace(/[^\t]/g, " ");
-  return [shown, `${pad}${"^".repeat(Math.max(1, Math.min(length, shown.length - column + 1)))}`];
-}
-
-/** Replaces secret values in a line and moves the place along. */
-function redact(line: string, place: SourcePlace): { shown: string; column: number; length: number } {
-  let { column, length } = place;
-  const shown = line.replace(secretOption, (match: string, key: string, _value: string, offset: number) => {
-    const replacement = `${key}[secret]`;
-    const valueColumn = offset + key.length + 1;
-    if (place.column === valueColumn) length = "[secret]".length;
-    else if (place.column > valueColumn) column += replacement.length - match.length;
-    return replacement;
-  });
-  return { shown, column, length };
+  const pad = line.text.slice(0, line.column - 1).replace(/[^\t]/g, " ");
+  return [line.text, `${pad}${"^".repeat(Math.max(1, Math.min(line.length, line.text.length - line.column + 1)))}`];
 }

@@ -29,12 +29,45 @@ describe("renderError", () => {
     ["auth.token=hunter2, strem = 'A'", "strem", "auth.token=[secret], strem = 'A'"],
     ["'auth.nkey_seed' = 'it''s hunter2' , strem=1", "strem", "'auth.nkey_seed' = [secret] , strem=1"],
     ["strem = 'A', \"auth.jwt\" = 'hunter2'", "strem", "strem = 'A', \"auth.jwt\" = [secret]"],
+    ["'auth.pasword' = 'hunter2', x", "'auth.pasword'", "'auth.pasword' = [secret], x"],
+    ["password = 'hunter2', strem = 1", "password", "password = [secret], strem = 1"],
+    ["'auth.password' 'hunter2', strem = 1", "strem", "'auth.password' [secret], strem = 1"],
+    ["'auth.token' = \"hunter 2\", strem = 1", "strem", "'auth.token' = [secret], strem = 1"],
+    ["'header.X-Api-Key' = 'hunter2', strem = 1", "strem", "'header.X-Api-Key' = [secret], strem = 1"],
+    [
+      "subject = 'out, 'auth.password' = 'hunter2', strem = 1",
+      "strem",
+      "subject = 'out, 'auth.password' = [secret], strem = 1",
+    ],
+    ["strem = 1, 'auth.token' = 'hunter2 is not closed", "strem", "strem = 1, 'auth.token' = [secret]"],
+    [
+      "'auth.type' = 'token', 'auth.token_file' = 'f', strem = 1",
+      "strem",
+      "'auth.type' = 'token', 'auth.token_file' = 'f', strem = 1",
+    ],
   ])("hides secrets in %s and moves the caret along", (line, word, shown) => {
     const column = line.indexOf(word) + 1;
     const error = new ConnectorError("OPTION_UNKNOWN", "m", at(1, column, word.length));
     const [, excerpt = "", caret = ""] = renderError(error, { name: "f", text: line }).text.split("\n");
     expect(excerpt).toBe(shown);
     expect(excerpt.slice(caret.indexOf("^"), caret.lastIndexOf("^") + 1)).toBe(word);
+  });
+
+  test.each([
+    [2, "SEED", "[secret]"],
+    [3, "strem", "[secret], strem = 'A')"],
+  ])("hides a secret of several lines in line %i", (number, word, shown) => {
+    const lines = [
+      "WITH ('auth.creds' = '-----BEGIN USER NKEY SEED-----",
+      "SUAHUNTER2 SEED",
+      "-----END', strem = 'A')",
+    ];
+    const column = (lines[number - 1] ?? "").indexOf(word) + 1;
+    const error = new ConnectorError("OPTION_UNKNOWN", "m", at(number, column, word.length));
+    const text = lines.join("\r\n");
+    const [, excerpt = "", caret = ""] = renderError(error, { name: "f", text }).text.split("\n");
+    expect(excerpt).toBe(shown);
+    expect(excerpt.slice(caret.indexOf("^"), caret.lastIndexOf("^") + 1)).toBe(number === 2 ? "[secret]" : word);
   });
 
   test("a place on the secret itself points at what is shown instead", () => {

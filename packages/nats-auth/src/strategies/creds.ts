@@ -1,7 +1,7 @@
 import { ConnectorError } from "@x/connector-api";
 import type { AuthStrategy } from "../auth-strategy.js";
 import { openAuthenticator } from "../open-authenticator.js";
-import { parseSecret, pullSecret, type SecretSource, secretOptions, storedFields } from "../secret-source.js";
+import { parseSecrets, pullSecrets, type SecretSource, secretOptions } from "../secret-source.js";
 import { readUserJwt, replyWithJwt } from "../user-jwt.js";
 
 export interface CredsConfig {
@@ -9,15 +9,14 @@ export interface CredsConfig {
   readonly creds: SecretSource;
 }
 
+const secrets = { creds: "auth.creds" };
+
 /** A user JWT and its seed in one text, as `nsc` writes it to a `.creds` file. */
 export const creds: AuthStrategy<CredsConfig> = {
   type: "creds",
-  optionNames: secretOptions("auth.creds"),
-  fromOptions: (options) => ({ type: "creds", ...pullSecret(options, "auth.creds", "creds") }),
-  parse(stored) {
-    const fields = storedFields(stored, "creds", creds.optionNames);
-    return { type: "creds", creds: parseSecret(fields, "auth.creds", "creds") };
-  },
+  optionNames: Object.values(secrets).flatMap(secretOptions),
+  fromOptions: (options) => ({ type: "creds", ...pullSecrets(options, "creds", secrets) }),
+  parse: (stored) => ({ type: "creds", ...parseSecrets(stored, "creds", secrets) }),
   open: (config, context) =>
     openAuthenticator(context, {
       sources: { creds: config.creds },

@@ -1,6 +1,6 @@
 import type { AuthStrategy } from "../auth-strategy.js";
 import { openAuthenticator } from "../open-authenticator.js";
-import { parseSecret, pullSecret, type SecretSource, secretOptions, storedFields } from "../secret-source.js";
+import { parseSecrets, pullSecrets, type SecretSource, secretOptions } from "../secret-source.js";
 import { readUserJwt, replyWithJwt } from "../user-jwt.js";
 
 export interface JwtConfig {
@@ -9,28 +9,19 @@ export interface JwtConfig {
   readonly nkeySeed: SecretSource;
 }
 
+const secrets = { jwt: "auth.jwt", nkeySeed: "auth.nkey_seed" };
+
 /** A user JWT, and the NKey it was issued for, which signs the server's nonce (decentralised authentication). */
 export const jwt: AuthStrategy<JwtConfig> = {
   type: "jwt",
-  optionNames: [...secretOptions("auth.jwt"), ...secretOptions("auth.nkey_seed")],
-  fromOptions: (options) => ({
-    type: "jwt",
-    ...pullSecret(options, "auth.jwt", "jwt"),
-    ...pullSecret(options, "auth.nkey_seed", "jwt"),
-  }),
+  optionNames: Object.values(secrets).flatMap(secretOptions),
+  fromOptions: (options) => ({ type: "jwt", ...pullSecrets(options, "jwt", secrets) }),
   matchesUntagged: (fields) => "jwt" in fields,
-  parse(stored) {
-    const fields = storedFields(stored, "jwt", jwt.optionNames);
-    return {
-      type: "jwt",
-      jwt: parseSecret(fields, "auth.jwt", "jwt"),
-      nkeySeed: parseSecret(fields, "auth.nkey_seed", "jwt"),
-    };
-  },
+  parse: (stored) => ({ type: "jwt", ...parseSecrets(stored, "jwt", secrets) }),
   open: (config, context) =>
     openAuthenticator(context, {
       sources: { jwt: config.jwt, seed: config.nkeySeed },
-      derive: (secrets) => readUserJwt(secrets.jwt, secrets.seed, { jwt: "auth.jwt", seed: "auth.nkey_seed" }),
+      derive: (given) => readUserJwt(given.jwt, given.seed, { jwt: "auth.jwt", seed: "auth.nkey_seed" }),
       reply: replyWithJwt,
       lifetimeOf: ({ lifetime }) => lifetime,
     }),

@@ -1,25 +1,24 @@
 import type { AuthStrategy } from "../auth-strategy.js";
 import { openAuthenticator } from "../open-authenticator.js";
-import { parseSecret, pullSecret, type SecretSource, secretOptions, storedFields } from "../secret-source.js";
+import { parseSecrets, pullSecrets, type SecretSource, secretOptions } from "../secret-source.js";
 
 export interface TokenConfig {
   readonly type: "token";
   readonly token: SecretSource;
 }
 
+const secrets = { token: "auth.token" };
+
 /** One shared text, sent as it is: use TLS. */
 export const token: AuthStrategy<TokenConfig> = {
   type: "token",
-  optionNames: secretOptions("auth.token"),
-  fromOptions: (options) => ({ type: "token", ...pullSecret(options, "auth.token", "token") }),
-  parse(stored) {
-    const fields = storedFields(stored, "token", token.optionNames);
-    return { type: "token", token: parseSecret(fields, "auth.token", "token") };
-  },
+  optionNames: Object.values(secrets).flatMap(secretOptions),
+  fromOptions: (options) => ({ type: "token", ...pullSecrets(options, "token", secrets) }),
+  parse: (stored) => ({ type: "token", ...parseSecrets(stored, "token", secrets) }),
   open: (config, context) =>
     openAuthenticator(context, {
       sources: { token: config.token },
-      derive: (secrets) => secrets.token,
+      derive: (given) => given.token,
       reply: (text) => ({ auth_token: text }),
     }),
 };

@@ -111,6 +111,15 @@ export function describeAuthStrategy<Config extends { readonly type: string }>(
       expectNoSecrets(missing, twice);
     });
 
+    test("names everything that is missing at once", async () => {
+      if (names.length === 0) return expect(store({}).type).toBe(strategy.type);
+      const stored = await failureOf(() => strategy.parse({ type: strategy.type }));
+      for (const error of [await failureOf(() => store({})), stored]) {
+        expect(error.code).toBe("OPTION_MISSING");
+        for (const name of names) expect(error.message).toContain(`"${name}"`);
+      }
+    });
+
     test("reads files again for each reply, and keeps the last good reply without them", async () => {
       const files = mapOptions((name, value) => {
         const path = join(folder, name);
