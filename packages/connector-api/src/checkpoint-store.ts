@@ -48,6 +48,10 @@ export interface CheckpointStore {
   latest(pipeline: string, warn: (message: string) => void): Promise<Checkpoint | undefined>;
   /** All valid checkpoints kept, oldest first. */
   list(pipeline: string): Promise<readonly CheckpointRef[]>;
+  /** One checkpoint; undefined when it is not kept (any more). Rejects with STATE_INVALID for a damaged one. */
+  read(pipeline: string, ref: CheckpointRef): Promise<Checkpoint | undefined>;
+  /** Names of the pipelines that have been claimed, sorted. */
+  pipelines(): Promise<readonly string[]>;
   /** Releases what the store holds. Idempotent. */
   close(): Promise<void>;
 }

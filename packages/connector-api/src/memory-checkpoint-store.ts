@@ -51,6 +51,13 @@ export function memoryCheckpoints(): CheckpointStore {
     async list(pipeline) {
       return (jobs.get(pipeline)?.checkpoints ?? []).map(({ epoch, checkpointId }) => ({ epoch, checkpointId }));
     },
+    async read(pipeline, ref) {
+      const text = jobs.get(pipeline)?.checkpoints.find((one) => compareCheckpoints(one, ref) === 0)?.text;
+      return text === undefined ? undefined : (JSON.parse(text) as Checkpoint);
+    },
+    async pipelines() {
+      return [...jobs.keys()].sort();
+    },
     async close() {},
   };
 }

@@ -9,16 +9,11 @@ const oneTo = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1
 /** A store that lets a test look at, delay or refuse each write. */
 function watched(store: CheckpointStore, beforeWrite: (checkpoint: Checkpoint) => void): CheckpointStore {
   return {
-    description: store.description,
-    claim: (pipeline, instanceId) => store.claim(pipeline, instanceId),
-    holder: (pipeline) => store.holder(pipeline),
-    write: async (checkpoint) => {
+    ...store,
+    async write(checkpoint) {
       beforeWrite(checkpoint);
       await store.write(checkpoint);
     },
-    latest: (pipeline, warn) => store.latest(pipeline, warn),
-    list: (pipeline) => store.list(pipeline),
-    close: () => store.close(),
   };
 }
 

@@ -41,6 +41,17 @@ export function parseJobFile(text: string, path: string, pipeline: string): stri
   return job.jobId;
 }
 
+/** Whose folder it is; undefined for a file that does not say. */
+export function parsePipelineName(text: string): string | undefined {
+  try {
+    const job: unknown = JSON.parse(text);
+    if (typeof job === "object" && job !== null && "pipeline" in job) return String(job.pipeline);
+  } catch {
+    // A claim of that pipeline says what is wrong with it.
+  }
+  return undefined;
+}
+
 const remedy = "Remove this one file: the job's name is then taken from the newest checkpoint.";
 
 function parseRecord(text: string, path: string): Readonly<Record<string, unknown>> {

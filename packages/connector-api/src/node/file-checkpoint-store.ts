@@ -11,7 +11,7 @@ import {
   encodeCheckpointFile,
   parseCheckpointFileName,
 } from "./checkpoint-file.js";
-import { epochFileName, parseEpochFile, parseEpochFileName, parseJobFile } from "./claim-files.js";
+import { epochFileName, parseEpochFile, parseEpochFileName, parseJobFile, parsePipelineName } from "./claim-files.js";
 import { createFile, errnoOf, replaceFile, unfinished } from "./durable-file.js";
 import { folderNameOf } from "./pipeline-folder.js";
 import { stateStoreError } from "./state-store-error.js";
@@ -39,6 +39,8 @@ export function fileCheckpoints(dir: string): CheckpointStore {
     write: (checkpoint) => write(folderOf(checkpoint.pipeline), checkpoint),
     latest: (pipeline, warn) => latest(folderOf(pipeline), warn),
     list: (pipeline) => list(folderOf(pipeline)),
+    read: (pipeline, ref) => read(folderOf(pipeline), ref),
+    pipelines: () => pipelines(dir),
     async close() {},
   };
 }
@@ -122,6 +124,22 @@ async function list(folder: string): Promise<readonly CheckpointRef[]> {
   return valid;
 }
 
+async function read(folder: string, ref: CheckpointRef): Promise<Checkpoint | undefined> {
+  const file = await readCheckpoint(folder, ref);
+  if (file?.kind !== "damaged") return file?.checkpoint;
+  throw new ConnectorError("STATE_INVALID", `${join(folder, checkpointFileName(ref))} is damaged: ${file.reason}`);
+}
+
+async function pipelines(dir: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  for (const name of await namesIn(dir)) {
+    const job = await readIfThere(join(dir, name, "job.json"));
+    const pipeline = job && parsePipelineName(job.toString("utf8"));
+    if (pipeline !== undefined) names.push(pipeline);
+  }
+  return names.sort();
+}
+
 /** Undefined when another process pruned the file in the meantime. */
 async function readCheckpoint(folder: string, ref: CheckpointRef): Promise<CheckpointFile | undefined> {
   const path = join(folder, checkpointFileName(ref));
@@ -182,7 +200,8 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
     try {
       return await readFile(path);
     } catch (error) {
-      if (errnoOf(error) === "ENOENT") return undefined;
+      // ENOTDIR: something else than a folder lies where a pipeline's would be.
+      if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ENOTDIR") return undefined;
       throw error;
     }
   });

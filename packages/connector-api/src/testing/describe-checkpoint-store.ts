@@ -95,6 +95,35 @@ export function describeCheckpointStore(
       expect(await store.latest(pipeline, failOnWarning)).toMatchObject({ epoch: newer.epoch, checkpointId: 19 });
     });
 
+    law("reads each checkpoint it lists, and nothing else", async (store, pipeline) => {
+      const identity = await store.claim(pipeline, "one");
+      const written = [4, 5].map((id) => checkpointOf(identity, id, { "0": { v: 1, at: id } }));
+      for (const checkpoint of written) await store.write(checkpoint);
+      const kept = await store.list(pipeline);
+      expect(await Promise.all(kept.map((ref) => store.read(pipeline, ref)))).toEqual(written);
+      expect(await store.read(pipeline, { epoch: identity.epoch, checkpointId: 6 })).toBeUndefined();
+      expect(await store.read(`${pipeline}-other`, { epoch: identity.epoch, checkpointId: 5 })).toBeUndefined();
+    });
+
+    law("goes back to an older state, or gives it another name, by a claim and a write", async (store, pipeline) => {
+      const old = checkpointOf(await store.claim(pipeline, "old"), 8, { "0": { v: 1, at: 1 } });
+      await store.write(old);
+      await store.write(checkpointOf(old, 9, { "0": { v: 1, at: 2 } }));
+      for (const name of [pipeline, `${pipeline}-fork`]) {
+        await store.write(checkpointOf(await store.claim(name, "rewind"), 0, old.splits));
+        expect((await store.latest(name, failOnWarning))?.splits).toEqual(old.splits);
+      }
+      // What the instance that was overtaken still writes changes nothing.
+      await store.write(checkpointOf(old, 10, { "0": { v: 1, at: 3 } }));
+      expect((await store.latest(pipeline, failOnWarning))?.splits).toEqual(old.splits);
+    });
+
+    law("names the pipelines that were claimed", async (store, pipeline) => {
+      const names = [pipeline, `${pipeline}/b`, `${pipeline}.c`].sort();
+      for (const name of [...names].reverse()) await store.claim(name, "one");
+      expect((await store.pipelines()).filter((name) => name.startsWith(pipeline))).toEqual(names);
+    });
+
     law("never gives a number twice, however many claims were made", async (store, pipeline) => {
       let last = 0;
       for (let i = 0; i < 40; i++) {
@@ -129,8 +158,9 @@ export function describeCheckpointStore(
   });
 }
 
-function checkpointOf(identity: Identity, checkpointId: number, splits: Checkpoint["splits"] = {}): Checkpoint {
-  return { v: 1, ...identity, checkpointId, createdAt: "2026-01-01T00:00:00.000Z", splits };
+function checkpointOf(by: Identity, checkpointId: number, splits: Checkpoint["splits"] = {}): Checkpoint {
+  const { pipeline, jobId, epoch, instanceId } = by;
+  return { v: 1, pipeline, jobId, epoch, checkpointId, instanceId, createdAt: "2026-01-01T00:00:00.000Z", splits };
 }
 
 function failOnWarning(message: string): void {

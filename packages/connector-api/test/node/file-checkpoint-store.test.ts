@@ -64,6 +64,19 @@ describe("the file store, broken on purpose", () => {
       { epoch: 1, checkpointId: 1 },
       { epoch: 1, checkpointId: 2 },
     ]);
+    await expect(store().read("orders", { epoch: 1, checkpointId: 3 })).rejects.toMatchObject({
+      code: "STATE_INVALID",
+      message: expect.stringContaining(`1-3.json is damaged: ${reason}`),
+    });
+  });
+
+  it("names its pipelines although other things lie in the folder", async () => {
+    await writeFile(join(dir, "notes.txt"), "mine");
+    await mkdir(join(dir, "empty"));
+    await mkdir(join(dir, "broken"));
+    await writeFile(join(dir, "broken", "job.json"), "{");
+    expect(await store().pipelines()).toEqual(["orders"]);
+    expect(await fileCheckpoints(join(dir, "none")).pipelines()).toEqual([]);
   });
 
   it("goes on after a file was deleted or left half written", async () => {
