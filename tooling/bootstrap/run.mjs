@@ -1,6 +1,6 @@
 /**
- * `node tooling/bootstrap/run.mjs start|test|docs [args…]`: from a fresh clone to the quick start, the tests or the API
- * documentation, with nothing but Node and npm on the machine. Arguments of `test` go to vitest, which then runs alone.
+ * `node tooling/bootstrap/run.mjs start|test|docs|bench [args…]`: from a fresh clone to the quick start, the tests, the API
+ * documentation or the load tests, with nothing but Node and npm on the machine. Arguments of `test` go to vitest, which then runs alone.
  */
 const NEEDED = [20, 19];
 
@@ -17,14 +17,15 @@ const { prepare } = await import("./prepare.mjs");
 const { runLanes } = await import("./lanes.mjs");
 const { runQuickStart } = await import("./quick-start-command.mjs");
 const { buildDocs } = await import("./docs-command.mjs");
+const { runBench } = await import("./bench-command.mjs");
 
-const TASKS = { start: runQuickStart, test: runLanes, docs: buildDocs };
+const TASKS = { start: runQuickStart, test: runLanes, docs: buildDocs, bench: runBench };
 
 const [name = "", ...args] = process.argv.slice(2);
 const task = TASKS[/** @type {keyof typeof TASKS} */ (name)];
 if (!task) {
   console.error(
-    `expected one of ${Object.keys(TASKS).join(", ")}, got "${name}". Usage: node tooling/bootstrap/run.mjs start|test|docs [args…]`,
+    `expected one of ${Object.keys(TASKS).join(", ")}, got "${name}". Usage: node tooling/bootstrap/run.mjs ${Object.keys(TASKS).join("|")} [args…]`,
   );
   process.exit(2);
 }

@@ -1,13 +1,48 @@
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { type Bench, openBench } from "./bench.js";
+import type { Outcome } from "./contest/outcome.js";
 import { report } from "./report.js";
 import { decodeLane } from "./scenarios/decode.js";
 import { encodeLane } from "./scenarios/encode.js";
+import { pipelineLane } from "./scenarios/pipeline.js";
+import { sinkLane } from "./scenarios/sink.js";
+import { sourceLane } from "./scenarios/source.js";
 
-/** Every lane by name: `node dist/main.js [lane…]` runs those, or all. Exit code 1 when a ratio misses its target. */
-const lanes = { decode: decodeLane, encode: encodeLane };
+/** THE list of lanes. */
+const lanes: Readonly<Record<string, (bench: Bench) => Promise<Outcome[]>>> = {
+  decode: decodeLane,
+  encode: encodeLane,
+  source: sourceLane,
+  sink: sinkLane,
+  pipeline: pipelineLane,
+};
 
-const asked = process.argv.slice(2);
-let missed = 0;
-for (const [name, run] of Object.entries(lanes)) {
-  if (asked.length === 0 || asked.includes(name)) missed += report(name, await run());
+const PROFILES = fileURLToPath(new URL("../profiles", import.meta.url));
+
+const USAGE = `node dist/main.js [--short] [--profile[=DIR]] [lane…]
+  lanes: ${Object.keys(lanes).join(", ")}; all when none is named
+  --short    few turns and small payloads, held to the CI floors (apps/bench/src/floors.ts); exit code 1 below one
+  --profile  CPU profiles of every process, into apps/bench/profiles`;
+
+const { values, positionals } = parseArgs({
+  options: {
+    short: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+  allowPositionals: true,
+});
+const unknown = positionals.filter((lane) => lanes[lane] === undefined);
+if (values.help || unknown.length > 0) {
+  console.error(unknown.length > 0 ? `no lane is called ${unknown.join(", ")}\n${USAGE}` : USAGE);
+  process.exit(values.help ? 0 : 2);
 }
-if (missed > 0) process.exitCode = 1;
+
+let missed = 0;
+await using bench = await openBench({ short: values.short, profileTo: values.profile ? PROFILES : undefined });
+for (const [name, run] of Object.entries(lanes)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  missed += report(name, await run(bench), values.short ? "ci" : "goal");
+}
+if (missed > 0 && values.short) process.exitCode = 1;

@@ -1,16 +1,28 @@
-import type { Outcome } from "./runner.js";
+import type { Outcome } from "./contest/outcome.js";
+import { floors } from "./floors.js";
 
-/** Prints a lane as a table; the number of contests below their target. */
-export function report(lane: string, outcomes: readonly Outcome[]): number {
-  const rows = outcomes.map((outcome) => ({
-    [lane]: outcome.name,
-    "ours/s": Math.round(outcome.ours).toLocaleString("en"),
-    "bare/s": Math.round(outcome.bare).toLocaleString("en"),
-    ratio: outcome.ratio.toFixed(2),
-    spread: `${outcome.low.toFixed(2)}–${outcome.high.toFixed(2)}`,
-    target: outcome.target.toFixed(2),
-    met: outcome.ratio >= outcome.target ? "yes" : "NO",
-  }));
-  console.table(rows);
-  return outcomes.filter((outcome) => outcome.ratio < outcome.target).length;
+/** Prints a lane as two tables; the number of ratios below what they are held to. */
+export function report(lane: string, outcomes: readonly Outcome[], heldTo: "ci" | "goal"): number {
+  const number = (value: number): string => Math.round(value).toLocaleString("en");
+  const speeds = outcomes.flatMap((outcome) => outcome.speeds);
+  console.table(
+    speeds.map(({ race, entrant, perSecond, low, high, cpuMicros }) => ({
+      [lane]: `${race}: ${entrant}`,
+      "msg/s": number(perSecond),
+      spread: `${number(low)}–${number(high)}`,
+      "cpu µs/msg": cpuMicros?.toFixed(2) ?? "",
+    })),
+  );
+  const ratios = outcomes.flatMap((outcome) => outcome.ratios);
+  console.table(
+    ratios.map(({ name, value, low, high, cpu }) => ({
+      ratio: name,
+      value: value.toFixed(2),
+      spread: `${low.toFixed(2)}–${high.toFixed(2)}`,
+      "by cpu": cpu?.toFixed(2) ?? "",
+      "at least": floors[name]?.[heldTo].toFixed(2) ?? "",
+      met: floors[name] === undefined ? "" : value >= floors[name][heldTo] ? "yes" : "NO",
+    })),
+  );
+  return ratios.filter(({ name, value }) => value < (floors[name]?.[heldTo] ?? 0)).length;
 }

@@ -1,27 +1,19 @@
+import type { Outcome, Speed } from "./contest/outcome.js";
+import { quantile } from "./quantile.js";
+
 /** One way of doing the work of a lane: does it `rounds` times over all its payloads. */
 export type Work = (rounds: number) => void;
 
-/** Two ways of doing the same work on the same data. */
+/** Two ways of doing the same work on the same data, in one process. */
 export interface Contest {
+  /** Lane and name, as in `decode json`. */
   readonly name: string;
+  /** What each way is called in reports. */
+  readonly labels: readonly [ours: string, bare: string];
   readonly ours: Work;
   readonly bare: Work;
   /** Payloads in one round. */
   readonly perRound: number;
-  /** The least that ours / bare may be, as speed. */
-  readonly target: number;
-}
-
-export interface Outcome {
-  readonly name: string;
-  readonly target: number;
-  /** Payloads per second. */
-  readonly ours: number;
-  readonly bare: number;
-  /** Median of the ratios of neighbouring turns, and the quartiles around it. */
-  readonly ratio: number;
-  readonly low: number;
-  readonly high: number;
 }
 
 /** Speeds are compared turn by turn, A B A B, so that what slows the machine down meets both. */
@@ -36,14 +28,21 @@ export function runContest(contest: Contest, turns = 15, turnMs = 60): Outcome {
   }
   const ratios = ours.map((ms, i) => (bare[i] as number) / ms);
   const perSecond = (ms: number): number => (contest.perRound * rounds * 1000) / ms;
+  const speed = (entrant: string, times: readonly number[]): Speed => ({
+    race: contest.name,
+    entrant,
+    perSecond: perSecond(quantile(times, 0.5)),
+    low: perSecond(quantile(times, 0.75)),
+    high: perSecond(quantile(times, 0.25)),
+    cpuMicros: undefined,
+  });
+  const [a, b] = contest.labels;
+  const name = `${contest.name}: ${a} / ${b}`;
   return {
-    name: contest.name,
-    target: contest.target,
-    ours: perSecond(quantile(ours, 0.5)),
-    bare: perSecond(quantile(bare, 0.5)),
-    ratio: quantile(ratios, 0.5),
-    low: quantile(ratios, 0.25),
-    high: quantile(ratios, 0.75),
+    speeds: [speed(a, ours), speed(b, bare)],
+    ratios: [
+      { name, value: quantile(ratios, 0.5), low: quantile(ratios, 0.25), high: quantile(ratios, 0.75), cpu: undefined },
+    ],
   };
 }
 
@@ -62,9 +61,4 @@ function timed(work: Work, rounds: number): number {
   const startedAt = performance.now();
   work(rounds);
   return performance.now() - startedAt;
-}
-
-function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.round((sorted.length - 1) * share)] as number;
 }

@@ -2,8 +2,9 @@ import type { Decoder, Row } from "@x/connector-api";
 import { avro, json, protobuf } from "@x/formats";
 import avsc from "avsc";
 import protobufjs from "protobufjs";
+import type { Outcome } from "../contest/outcome.js";
 import { avroSchema, protoSchema, rows, schema } from "../payloads.js";
-import { type Outcome, runContest, type Work } from "../runner.js";
+import { runContest, type Work } from "../runner.js";
 
 /** Payloads as a NATS client hands them over: views into larger buffers. */
 const asViews = (payloads: readonly Uint8Array[]): Uint8Array[] => {
@@ -59,25 +60,25 @@ export async function decodeLane(): Promise<Outcome[]> {
 
   return [
     runContest({
-      name: "json: typed rows / JSON.parse",
+      name: "decode json",
+      labels: ["typed rows", "JSON.parse"],
       ours: decodeAll(jsonDecoder, jsonPayloads),
       bare: bareAll((payload) => JSON.parse(payload.toString()), jsonPayloads),
       perRound,
-      target: 0.7,
     }),
     runContest({
-      name: "avro: typed rows / avsc fromBuffer",
+      name: "decode avro",
+      labels: ["typed rows", "avsc fromBuffer"],
       ours: decodeAll(avroDecoder, avroPayloads),
       bare: bareAll((payload) => avroType.fromBuffer(payload), avroPayloads),
       perRound,
-      target: 0.75,
     }),
     runContest({
-      name: "protobuf: typed rows / decode + toObject",
+      name: "decode protobuf",
+      labels: ["typed rows", "decode + toObject"],
       ours: decodeAll(protoDecoder, protoPayloads),
       bare: bareAll((payload) => protoType.toObject(protoType.decode(payload), toObject), protoPayloads),
       perRound,
-      target: 0.75,
     }),
   ];
 }

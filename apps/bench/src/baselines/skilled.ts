@@ -1,0 +1,102 @@
+import type { Row } from "@x/connector-api";
+import { type OpenEntrant, streams } from "../contest/entrant.js";
+import { payload } from "../flights.js";
+import { createConsumers, type OpenSession } from "./session.js";
+
+/** What somebody writes who knows the client: big batches, many publishes under way, an id on each, an ack behind each. */
+
+const MAX_MESSAGES = 5000;
+const WINDOW = 1000;
+
+export const skilledSource =
+  (openSession: OpenSession): OpenEntrant =>
+  async ({ servers, count }) => {
+    const session = await openSession(servers);
+    const consumerOf = createConsumers(session, streams.input.name);
+    return {
+      async prepare(turn) {
+        const consumer = await consumerOf(turn);
+        return async () => {
+          let seen = 0;
+          const messages = await consumer.consume({ max_messages: MAX_MESSAGES });
+          for await (const message of messages) {
+            use(message.json<Row>());
+            message.ack();
+            if (++seen === count) break;
+          }
+        };
+      },
+      close: () => session.close(),
+    };
+  };
+
+export const skilledSink =
+  (openSession: OpenSession): OpenEntrant =>
+  async ({ servers, count, payload: name }) => {
+    const session = await openSession(servers);
+    const { rows } = payload(name);
+    const encoder = new TextEncoder();
+    return {
+      prepare: async (turn) => async () => {
+        const window = createWindow();
+        for (let i = 0; i < count; i++) {
+          const data = encoder.encode(JSON.stringify(rows[i % rows.length]));
+          await window.add(session.js.publish(streams.output.subject, data, { msgID: `${turn}-${i}` }));
+        }
+        await window.drain();
+      },
+      close: () => session.close(),
+    };
+  };
+
+export const skilledPipeline =
+  (openSession: OpenSession): OpenEntrant =>
+  async ({ servers, count }) => {
+    const session = await openSession(servers);
+    const consumerOf = createConsumers(session, streams.input.name);
+    const encoder = new TextEncoder();
+    return {
+      async prepare(turn) {
+        const consumer = await consumerOf(turn);
+        return async () => {
+          const window = createWindow();
+          let seen = 0;
+          const messages = await consumer.consume({ max_messages: MAX_MESSAGES });
+          for await (const message of messages) {
+            const data = encoder.encode(JSON.stringify(message.json<Row>()));
+            const published = session.js.publish(streams.output.subject, data, { msgID: `${turn}-${message.seq}` });
+            await window.add(published.then(() => message.ack()));
+            if (++seen === count) break;
+          }
+          await window.drain();
+        };
+      },
+      close: () => session.close(),
+    };
+  };
+
+/** Keeps up to `WINDOW` promises under way: waits for the oldest when there are more. */
+function createWindow() {
+  const underWay: Promise<unknown>[] = [];
+  let oldest = 0;
+  return {
+    add(promise: Promise<unknown>): Promise<unknown> | undefined {
+      underWay.push(promise);
+      if (underWay.length - oldest < WINDOW) return undefined;
+      const first = underWay[oldest++];
+      if (oldest === WINDOW) {
+        underWay.splice(0, oldest);
+        oldest = 0;
+      }
+      return first;
+    },
+    drain: () => Promise.all(underWay),
+  };
+}
+
+let used = 0;
+/** What a program does with a row, as little as possible. */
+function use(row: Row): void {
+  if (row.origin !== undefined) used++;
+  if (used < 0) throw new Error("never");
+}

@@ -1,0 +1,58 @@
+import { mkdirSync } from "node:fs";
+import { startNatsServer } from "@x/nats-testkit";
+import type { Job } from "./contest/entrant.js";
+import type { Outcome } from "./contest/outcome.js";
+import { type Race, runRace } from "./contest/race.js";
+import { type BenchStreams, openBenchStreams } from "./contest/streams.js";
+
+export interface BenchOptions {
+  /** Few turns, small payloads only: what CI has time for. */
+  readonly short: boolean;
+  /** Folder for CPU profiles; undefined: none. */
+  readonly profileTo: string | undefined;
+}
+
+/** What a lane runs its contests with. */
+export interface Bench extends AsyncDisposable {
+  readonly short: boolean;
+  readonly streams: BenchStreams;
+  readonly serverVersion: string;
+  /** Payload sizes to race with, each with the number of messages of a turn. */
+  readonly sizes: readonly { readonly size: string; readonly count: number }[];
+  job(entrant: string, payload: string, format: string, count: number, more?: Partial<Job>): Job;
+  race(lane: string, race: Race): Promise<Outcome>;
+}
+
+const TURNS = { short: 5, long: 9 };
+const SIZES = [
+  { size: "100B", count: 100_000 },
+  { size: "1KiB", count: 30_000 },
+  { size: "16KiB", count: 3000 },
+];
+
+/** Starts a server of its own on 127.0.0.1 for all lanes of a run. */
+export async function openBench({ short, profileTo }: BenchOptions): Promise<Bench> {
+  if (profileTo !== undefined) mkdirSync(profileTo, { recursive: true });
+  const server = await startNatsServer();
+  const streams = await openBenchStreams(server.url);
+  const turns = short ? TURNS.short : TURNS.long;
+  return {
+    short,
+    streams,
+    serverVersion: server.version,
+    sizes: short ? [{ size: "100B", count: 50_000 }] : SIZES,
+    job: (entrant, payload, format, count, more = {}) => ({
+      entrant,
+      payload,
+      format,
+      count: Math.round(count),
+      servers: server.url,
+      ...more,
+    }),
+    race: (lane, race) => runRace(lane, race, streams, { turns, warmUp: 2, profileTo }),
+    async [Symbol.asyncDispose]() {
+      await streams[Symbol.asyncDispose]();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}

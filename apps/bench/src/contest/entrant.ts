@@ -1,0 +1,31 @@
+/** What a process is told to do. Plain JSON: it crosses to a process of its own. */
+export interface Job {
+  /** A key of `entrants` in `entrant-process.ts`. */
+  readonly entrant: string;
+  readonly servers: string;
+  /** Name in `payloads.ts`. */
+  readonly payload: string;
+  readonly format: string;
+  /** Messages per turn. */
+  readonly count: number;
+  /** Anything more that an entrant needs to know, such as the delivery guarantee. */
+  readonly delivery?: "at_least_once" | "exactly_once";
+}
+
+/** One way of doing the work of a lane. Lives as long as its process; turns come one at a time. */
+export interface Entrant {
+  /**
+   * Does everything that need not be timed (connecting, making a consumer) and resolves to the work itself, which
+   * resolves when the last message is done with. Turns are numbered over the whole contest.
+   */
+  prepare(turn: number): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+export type OpenEntrant = (job: Job) => Promise<Entrant>;
+
+/** Names that all entrants share. The runner fills `IN`, and makes `OUT` anew before each turn. */
+export const streams = {
+  input: { name: "IN", subject: "in.flights" },
+  output: { name: "OUT", subject: "out.flights" },
+} as const;

@@ -1,0 +1,29 @@
+/** How fast one entrant of a race was. */
+export interface Speed {
+  readonly race: string;
+  readonly entrant: string;
+  /** Messages per second: median and quartiles. */
+  readonly perSecond: number;
+  readonly low: number;
+  readonly high: number;
+  /** CPU of the process, in microseconds per message; undefined where several shared a process. */
+  readonly cpuMicros: number | undefined;
+}
+
+/** How many times `a` is as fast as `b`. */
+export interface Ratio {
+  /** `<lane> <race>: <a> / <b>`, the key in `floors.ts`. */
+  readonly name: string;
+  /** Median of the ratios of neighbouring turns, and the quartiles around it. */
+  readonly value: number;
+  readonly low: number;
+  readonly high: number;
+  /** The same of the CPU per message: less at the mercy of the machine, but blind to waiting. */
+  readonly cpu: number | undefined;
+}
+
+/** What a race ended with. */
+export interface Outcome {
+  readonly speeds: readonly Speed[];
+  readonly ratios: readonly Ratio[];
+}

@@ -1,0 +1,83 @@
+import { quantile } from "../quantile.js";
+import type { Job } from "./entrant.js";
+import { type RunningEntrant, startEntrant, type Timing } from "./entrant-runner.js";
+import type { Outcome } from "./outcome.js";
+import type { BenchStreams } from "./streams.js";
+
+/** Who races, on what. The first ratio of a name is of `[a, b]`: how many times a is as fast as b. */
+export interface Race {
+  readonly name: string;
+  /** Name in reports → what its process does. */
+  readonly entrants: Readonly<Record<string, Job>>;
+  readonly ratios: readonly (readonly [a: string, b: string])[];
+  /** True when each turn must leave its messages in the stream OUT: they are counted. */
+  readonly writes: boolean;
+}
+
+export interface RaceOptions {
+  readonly turns: number;
+  /** Turns before those, not counted. */
+  readonly warmUp: number;
+  readonly profileTo: string | undefined;
+}
+
+/**
+ * Lets entrants work in turns, A B C A B C, then C B A, each in its own process: what slows the machine down meets all of
+ * them, and nobody always goes first. Speeds are compared within a round only.
+ */
+export async function runRace(lane: string, race: Race, streams: BenchStreams, options: RaceOptions): Promise<Outcome> {
+  const names = Object.keys(race.entrants);
+  const running = new Map<string, RunningEntrant>();
+  const timings = new Map<string, Timing[]>(names.map((name) => [name, []]));
+  try {
+    for (const [name, job] of Object.entries(race.entrants)) {
+      running.set(name, await startEntrant(job, `${lane} ${race.name} ${name}`, options.profileTo));
+    }
+    for (let round = -options.warmUp; round < options.turns; round++) {
+      for (const name of round % 2 === 0 ? names : names.toReversed()) {
+        const job = race.entrants[name] as Job;
+        await streams.renewOutput();
+        const timing = await (running.get(name) as RunningEntrant).turn(round + options.warmUp);
+        if (race.writes) await streams.expectOutput(job.count, `${lane} ${race.name}: ${name}`);
+        if (round >= 0) timings.get(name)?.push(timing);
+      }
+    }
+  } finally {
+    for (const entrant of running.values()) await entrant.close();
+  }
+  const speedsOf = (name: string): number[] => perTurn(race, name, timings, (turn) => turn.ms).map((ms) => 1000 / ms);
+  const cpuOf = (name: string): number =>
+    quantile(
+      perTurn(race, name, timings, (turn) => turn.cpuMs * 1000),
+      0.5,
+    );
+  return {
+    speeds: names.map((name) => ({
+      race: race.name,
+      entrant: name,
+      ...spread(speedsOf(name), "perSecond"),
+      cpuMicros: cpuOf(name),
+    })),
+    ratios: race.ratios.map(([a, b]) => {
+      const others = speedsOf(b);
+      const ratios = speedsOf(a).map((speed, round) => speed / (others[round] as number));
+      return { name: `${lane} ${race.name}: ${a} / ${b}`, ...spread(ratios, "value"), cpu: cpuOf(b) / cpuOf(a) };
+    }),
+  };
+}
+
+/** A measure of an entrant, per message, turn by turn. */
+function perTurn(
+  race: Race,
+  name: string,
+  timings: ReadonlyMap<string, readonly Timing[]>,
+  measure: (timing: Timing) => number,
+): number[] {
+  const { count } = race.entrants[name] as Job;
+  return (timings.get(name) ?? []).map((timing) => measure(timing) / count);
+}
+
+function spread<Middle extends string>(values: readonly number[], middle: Middle) {
+  const named = { [middle]: quantile(values, 0.5) } as { readonly [key in Middle]: number };
+  return { ...named, low: quantile(values, 0.25), high: quantile(values, 0.75) };
+}

@@ -1,0 +1,52 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { main } from "@x/cli";
+import { type Job, type OpenEntrant, streams } from "../contest/entrant.js";
+import { formatOptions } from "../encoded.js";
+import { payload } from "../flights.js";
+
+/**
+ * The command `nats-pipeline run` in this process, on an SQL file, with its default checkpoints in a folder: the time
+ * is that of the whole run, from parsing to the final durable checkpoint.
+ */
+export const ourPipeline: OpenEntrant = async (job) => {
+  const folder = mkdtempSync(join(tmpdir(), "nats-bench-"));
+  const file = join(folder, "bench.sql");
+  writeFileSync(file, scriptOf(job));
+  return {
+    prepare: async (turn) => async () => {
+      const lines: string[] = [];
+      const collect = new Writable({
+        write(chunk, _encoding, callback) {
+          lines.push(String(chunk));
+          callback();
+        },
+      });
+      const state = `file:${join(folder, `state-${turn}`)}`;
+      const args = ["run", file, "--state", state, "--name", `bench-${turn}`, "--until-caught-up", "--json"];
+      const code = await main(args, { stdout: collect, stderr: collect });
+      if (code !== 0) throw new Error(`nats-pipeline ended with ${code}: ${lines.join("")}`);
+    },
+    close: async () => rmSync(folder, { recursive: true, force: true }),
+  };
+};
+
+function scriptOf({ servers, format, payload: name, delivery = "at_least_once" }: Job): string {
+  const data = payload(name);
+  const common = { connector: "nats", servers, ...formatOptions(format, data) };
+  const source = { ...common, type: "source", stream: streams.input.name };
+  const { name: stream, subject } = streams.output;
+  const sink = { ...common, type: "sink", stream, subject, delivery };
+  return `CREATE TABLE source (${data.columns}) WITH (${listOf(source)});
+CREATE TABLE sink (${data.columns}) WITH (${listOf(sink)});
+INSERT INTO sink SELECT * FROM source;
+`;
+}
+
+function listOf(options: Readonly<Record<string, string>>): string {
+  return Object.entries(options)
+    .map(([name, value]) => `'${name}' = '${value.replaceAll("'", "''")}'`)
+    .join(", ");
+}
