@@ -53,7 +53,15 @@ export type {
 } from "./operator.js";
 export type { FormatConfig, MetadataField, OperatorConfig, RateLimitConfig } from "./operator-config.js";
 export { parseOperatorConfig } from "./operator-config.js";
-export type { Identity, OperatorContext, OperatorCounters, SourceContext, SplitState } from "./operator-context.js";
+export type {
+  Identity,
+  OperatorContext,
+  OperatorCounters,
+  SinkContext,
+  SourceContext,
+  SourceOrigin,
+  SplitState,
+} from "./operator-context.js";
 export { createCounters } from "./operator-context.js";
 export type { OptionEntry } from "./option-entry.js";
 export { parseBytes, parseDuration, printBytes, printDuration } from "./quantity.js";

@@ -49,6 +49,29 @@ export interface OperatorContext {
   assertCurrent(): Promise<void>;
 }
 
+/**
+ * Input that stays where it is, so that it can be read again from any position: what a sink may hold on to. Declared by
+ * a source on itself, handed to the sink by the host.
+ */
+export interface SourceOrigin {
+  /** Names the input: its stream. */
+  readonly stream: string;
+  /** Every split this process reads. */
+  readonly splits: readonly string[];
+  /** The number of the input at a position: the same however often it is read, growing within a split. */
+  sequenceOf(position: SourcePosition): number;
+}
+
+/** What a sink is given at `open`, beyond {@link OperatorContext}. */
+export interface SinkContext extends OperatorContext {
+  /** Where the rows come from; absent when they cannot be read again (a Core source, rows of a program). */
+  readonly origin?: SourceOrigin | undefined;
+  /** True when reading the same input again gives the same rows: the transform says so, or there is none. */
+  readonly deterministic?: boolean | undefined;
+  /** Splits of the last durable checkpoint; absent on a first start. */
+  readonly restored?: ReadonlyMap<string, SplitState> | undefined;
+}
+
 /** State of one split as the source wrote it: JSON with a version `v`, sequences as decimal strings. */
 export type SplitState = JsonObject & { readonly v: number };
 

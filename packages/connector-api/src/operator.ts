@@ -1,4 +1,4 @@
-import type { OperatorContext, SourceContext, SplitState } from "./operator-context.js";
+import type { SinkContext, SourceContext, SourceOrigin, SplitState } from "./operator-context.js";
 import type { RecordBatch, SourcePosition } from "./record-batch.js";
 import type { Row } from "./row.js";
 import type { SourceCollector } from "./source-collector.js";
@@ -18,11 +18,18 @@ export type SourceSnapshot = ReadonlyMap<string, SplitState>;
  */
 export interface SourceOperator {
   readonly name: string;
+  /** What it reads, when that can be read again from any position; known before `open`. */
+  readonly origin?: SourceOrigin | undefined;
   /**
    * Connects, resolves where to start (restored state, else committed positions, else configuration) and attaches.
    * Nothing is handed on before `run`. Rejects with a coded error when the start is impossible.
    */
   open(context: SourceContext): Promise<void>;
+  /**
+   * Where each split begins, once it is open: everything up to there was read before, or is passed over. A sink that
+   * keeps progress commits it before the first row, so that a start without state begins there, too.
+   */
+  starts?(): ReadonlyMap<string, SourcePosition>;
   /**
    * Reads until the input ends, `context.drain` or `context.signal` aborts, or an error that the source cannot mend by
    * itself rejects the promise. Lost connections and moved leaders it mends by itself. Before it returns "final" or
@@ -52,7 +59,10 @@ export interface SourceOperator {
 
 /** What a sink knows about its own past. */
 export interface SinkStart {
-  /** Last position committed per split. When present the host starts the source there, not at the checkpoint. */
+  /**
+   * Last position committed per split. When present the host starts the source there, not at the checkpoint; a split
+   * that is not in it has never been written.
+   */
   readonly committed?: ReadonlyMap<string, SourcePosition>;
 }
 
@@ -70,7 +80,7 @@ export interface Barrier {
 export interface SinkOperator<R = Row> {
   readonly name: string;
   /** Connects, checks that what it promises can be kept, and reports what is committed already. */
-  open(context: OperatorContext): Promise<SinkStart>;
+  open(context: SinkContext): Promise<SinkStart>;
   /**
    * Takes over the rows of a batch, in order. Returns nothing when there was room, or a promise that resolves when
    * there is room for the next batch (backpressure). Does not wait for confirmation. Rejects when a row is refused

@@ -202,6 +202,12 @@ const publishing = {
     "Bytes in flight",
     "Bytes of messages that may be unconfirmed.",
   ),
+  lineage: documented(
+    z.boolean().default(false),
+    "lineage",
+    "Lineage",
+    "Says in headers of every output which message of which stream it comes from (X-Source-Stream, X-Source-Sequence, X-Pipeline, X-Job).",
+  ),
   delivery: documented(
     z.enum(["at_least_once", "at_most_once"]).default("at_least_once"),
     "delivery",

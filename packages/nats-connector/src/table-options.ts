@@ -192,7 +192,7 @@ function coreReading(options: ConnectorOptions): object {
 function publishing(options: ConnectorOptions): object {
   const delivery = options.pullChoice("delivery", ["at_least_once", "exactly_once", "at_most_once"]);
   if (delivery === "exactly_once") throw later(options, "delivery", delivery);
-  for (const name of ["exactly_once.progress_subject", "sink.sole_writer", "lineage"]) {
+  for (const name of ["exactly_once.progress_subject", "sink.sole_writer"]) {
     const value = options.pullOptionalString(name);
     if (value !== undefined && value !== "false") throw later(options, name, value);
   }
@@ -200,6 +200,7 @@ function publishing(options: ConnectorOptions): object {
     subject: options.pullString("subject"),
     delivery,
     headers: Object.fromEntries(options.pullFamily("header.")),
+    lineage: options.pullBool("lineage"),
     maxInFlight: options.pullInt("publish.max_in_flight", { min: 1 }),
     maxInFlightBytes: options.pullBytes("publish.max_in_flight_bytes"),
   };

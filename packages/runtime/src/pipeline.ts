@@ -11,6 +11,7 @@ import {
   type SourceCollector,
   type SourceContext,
   type SourceOperator,
+  type SourcePosition,
   silentLogger,
   type Transform,
   toConnectorError,
@@ -140,7 +141,12 @@ class Pipeline {
       assertCurrent: () => incarnation.assertCurrent(),
     };
     await transform?.open();
-    const { committed } = await sink.open(context);
+    const { committed } = await sink.open({
+      ...context,
+      origin: source.origin,
+      deterministic: transform?.deterministic ?? true,
+      restored: incarnation.restored,
+    });
     const sourceContext: SourceContext = {
       ...context,
       restored: incarnation.restored,
@@ -149,6 +155,7 @@ class Pipeline {
       untilCaughtUp: this.#spec.untilCaughtUp ?? false,
     };
     await source.open(sourceContext);
+    if (committed !== undefined) await this.#commitStart(committed);
 
     const collector = createSourceCollector({
       downstream: this.#queue,
@@ -180,6 +187,15 @@ class Pipeline {
       this.fail(error);
     }
     await writing;
+  }
+
+  /** A sink that keeps progress learns where the input begins before the first row, and before checkpoint 0 says so. */
+  async #commitStart(committed: ReadonlyMap<string, SourcePosition>): Promise<void> {
+    const { source, sink } = this.#spec;
+    for (const [split, end] of source.starts?.() ?? []) {
+      if (!committed.has(split)) await sink.processBatch({ rows: [], split, positions: [], end });
+    }
+    await sink.flush({ checkpointId: 0, final: false });
   }
 
   /** Moves items from the queue through the transform into the sink until the queue ends. */

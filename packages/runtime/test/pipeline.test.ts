@@ -55,6 +55,27 @@ describe("a pipeline", () => {
     expect(source.startedAt).toBe(401);
   });
 
+  test("tells a sink that keeps progress where a split begins that it has never written, before checkpoint 0", async () => {
+    const events: string[] = [];
+    const run = async (committed: ReadonlyMap<string, number>): Promise<RecordingSink> => {
+      const source = Object.assign(new CountingSource(10), {
+        origin: { stream: "S", splits: ["0"], sequenceOf: Number },
+        starts: () => new Map([["0", 0]]),
+      });
+      const sink = new RecordingSink({ committed });
+      sink.beforeBatch = ({ rows, split, end }) => void events.push(`${split}: ${rows.length} rows to ${end}`);
+      const checkpoints = watched(memoryCheckpoints(), ({ checkpointId }) => void events.push(`store ${checkpointId}`));
+      await startPipeline({ name: "p", source, sink, checkpoints }).finished;
+      expect(sink.context).toMatchObject({ origin: source.origin, deterministic: true, restored: undefined });
+      expect(sink.flushed[0]?.checkpointId).toBe(0);
+      return sink;
+    };
+    await run(new Map());
+    expect(events.splice(0)).toEqual(["0: 0 rows to 0", "store 0", "0: 10 rows to 10", "store 1"]);
+    await run(new Map([["0", 3]]));
+    expect(events).toEqual(["store 0", "0: 7 rows to 10", "store 1"]);
+  });
+
   test("stores the start before the first row, and each checkpoint only after its rows were flushed, acks last", async () => {
     const events: string[] = [];
     const source = new CountingSource(20_000);

@@ -19,6 +19,11 @@ export function parsePosition(position: SourcePosition): StreamPosition {
   return { lastSeq: Number(match[1]), consumerSeq: Number(match[2]), lastTs: match[3] === "" ? undefined : match[3] };
 }
 
+/** The sequence of a position, without the cost of reading the rest; for positions that a source has made. */
+export function sequenceOf(position: SourcePosition): number {
+  return Number.parseInt(position as string, 10);
+}
+
 /**
  * State of one split, as a checkpoint holds it. `created` and (`lastSeq`, `lastTs`) say whether a stream is still the
  * one that was read; `scannedSeq` is how far a filtered split has seen that nothing is for it.

@@ -1,7 +1,6 @@
 import { type OperatorContext, type SinkOperator, toConnectorError } from "@x/connector-api";
 import type { JetStreamApi } from "../jetstream/api.js";
 import type { CoreSinkTable } from "../table-config.js";
-import { compileHeaders } from "./encoded-headers.js";
 import { FlushedPublisher } from "./flushed-publisher.js";
 import { createSinkOperator, type SinkSettings } from "./sink-operator.js";
 import { compileSubjectTemplate } from "./subject-template.js";
@@ -14,10 +13,9 @@ import { UnconfirmedPublisher } from "./unconfirmed-publisher.js";
 export function createCoreSink(settings: SinkSettings<CoreSinkTable>): SinkOperator {
   const { table, schema } = settings;
   const subject = compileSubjectTemplate(table.subject, schema);
-  const headers = compileHeaders({ fixed: {}, templates: table.headers }, schema);
   return createSinkOperator(settings, {
     subject,
-    headers,
+    headers: { fixed: {}, templates: table.headers, lineage: table.lineage },
     async attach(link, context, encoder) {
       await warnOfStreams(link.api, subject.pattern, context);
       if (table.delivery === "at_most_once") return { publisher: new UnconfirmedPublisher({ link, context }) };

@@ -1,5 +1,6 @@
-import { type ConnectionSchema, ConnectorError, type Row } from "@x/connector-api";
+import { type ConnectionSchema, ConnectorError, type Row, type SourcePosition } from "@x/connector-api";
 import type { EncodedHeaders } from "../nats-client.js";
+import { type Lineage, lineageNames } from "./lineage.js";
 import { parseRowTemplate, type RowTemplate } from "./row-template.js";
 
 /** The headers of each row as bytes for the wire. The bytes are never written again, so they can be kept for a resend. */
@@ -9,8 +10,9 @@ export interface HeaderEncoder {
   /**
    * The header block of a row; undefined when the sink has no headers. Throws BAD_DATA naming the column for a value
    * that would break out of its header (CR, LF, control characters) or make no message id (null, empty, blank edges).
+   * The row is the `index`th of the input at `position`.
    */
-  encode(row: Readonly<Row>): Uint8Array | undefined;
+  encode(row: Readonly<Row>, position: SourcePosition, index: number): Uint8Array | undefined;
 }
 
 export interface HeaderOptions {
@@ -20,6 +22,8 @@ export interface HeaderOptions {
   readonly messageId?: string | undefined;
   /** Header name → template. A header is left out of a message when a column in it is null. */
   readonly templates: Readonly<Record<string, string>>;
+  /** The names of lineage are taken. */
+  readonly lineage?: boolean | undefined;
 }
 
 const VERSION = "NATS/1.0\r\n";
@@ -29,28 +33,31 @@ const NAME = /^[!-9;-~]+$/;
 const OWNED = /^nats-(msg-id|expected-|batch-)/i;
 const FORBIDDEN = /[\p{Cc}\p{Cs}]/u;
 
-/** Compiles the headers of a sink. Throws OPTION_INVALID for a name or a literal that is no header. */
-export function compileHeaders(options: HeaderOptions, schema: ConnectionSchema): HeaderEncoder {
+/**
+ * Compiles the headers of a sink. Throws OPTION_INVALID for a name or a literal that is no header. `lineage` is known
+ * only at `open`; whether a table has it, from the start.
+ */
+export function compileHeaders(options: HeaderOptions, schema: ConnectionSchema, lineage?: Lineage): HeaderEncoder {
   let fixed = "";
-  for (const [name, value] of Object.entries(options.fixed)) fixed += `${name}: ${value}\r\n`;
+  for (const [name, value] of Object.entries({ ...options.fixed, ...lineage?.fixed })) fixed += `${name}: ${value}\r\n`;
   const fields: Field[] = [];
   for (const [name, source] of Object.entries(options.templates)) {
-    checkName(name);
+    checkName(name, options.lineage === true);
     const template = parseLiteral(`header.${name}`, source, schema);
     if (template.columns.length === 0) fixed += `${name}: ${source}\r\n`;
     else fields.push({ start: `${name}: `, template, isId: false });
   }
   if (options.messageId !== undefined) fields.push(idField(options.messageId, schema));
   const start = VERSION + fixed;
-  if (fields.length === 0) {
+  if (fields.length === 0 && lineage === undefined) {
     const constant = fixed === "" ? undefined : Buffer.from(start + END);
     return { constant, encode: () => constant };
   }
   const store = createByteStore();
   return {
     constant: undefined,
-    encode(row) {
-      let text = start;
+    encode(row, position, index) {
+      let text = lineage === undefined ? start : start + lineage.lines(position, index);
       for (const field of fields) text += fieldText(field, row);
       return store(text + END);
     },
@@ -120,7 +127,7 @@ function parseLiteral(option: string, source: string, schema: ConnectionSchema):
   return template;
 }
 
-function checkName(name: string): void {
+function checkName(name: string, lineage: boolean): void {
   if (!NAME.test(name)) {
     throw new ConnectorError(
       "OPTION_INVALID",
@@ -130,6 +137,9 @@ function checkName(name: string): void {
   if (OWNED.test(name)) {
     const instead = /^nats-msg-id$/i.test(name) ? "use message_id" : "the sink sets it itself where it is needed";
     throw new ConnectorError("OPTION_INVALID", `header.${name}: ${instead}`);
+  }
+  if (lineage && lineageNames.includes(name.toLowerCase())) {
+    throw new ConnectorError("OPTION_CONFLICT", `header.${name}: lineage = true sets it itself; keep one of the two`);
   }
 }
 

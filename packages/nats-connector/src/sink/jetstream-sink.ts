@@ -1,6 +1,5 @@
 import type { SinkOperator } from "@x/connector-api";
 import type { JetStreamSinkTable } from "../table-config.js";
-import { compileHeaders } from "./encoded-headers.js";
 import { openAckedPublisher } from "./open-acked-publisher.js";
 import { createSinkOperator, type SinkSettings } from "./sink-operator.js";
 import { compileSubjectTemplate } from "./subject-template.js";
@@ -16,17 +15,14 @@ import { UnconfirmedPublisher } from "./unconfirmed-publisher.js";
 export function createJetStreamSink(settings: SinkSettings<JetStreamSinkTable>): SinkOperator {
   const { table, schema } = settings;
   const subject = compileSubjectTemplate(table.subject, schema);
-  const headers = compileHeaders(
-    {
+  return createSinkOperator(settings, {
+    subject,
+    headers: {
       fixed: { "Nats-Expected-Stream": table.stream },
       messageId: table.messageId,
       templates: table.headers,
+      lineage: table.lineage,
     },
-    schema,
-  );
-  return createSinkOperator(settings, {
-    subject,
-    headers,
     async attach(link, context, encoder) {
       const read = (signal?: AbortSignal) =>
         readTargetStream(link.api, table.stream, subject.pattern, "subject", signal);

@@ -1,4 +1,11 @@
-import { ConnectorError, type RecordBatch, type Row, refusedRow, type SinkEncoder } from "@x/connector-api";
+import {
+  ConnectorError,
+  type RecordBatch,
+  type Row,
+  refusedRow,
+  type SinkEncoder,
+  type SourcePosition,
+} from "@x/connector-api";
 import type { HeaderEncoder } from "./encoded-headers.js";
 import type { Publisher } from "./publisher.js";
 import type { SubjectTemplate } from "./subject-template.js";
@@ -15,6 +22,8 @@ export interface RowWriterOptions {
 /** Turns rows into messages and hands them to a publisher, as far as it has room. */
 export class RowWriter {
   readonly #options: RowWriterOptions;
+  /** Index of the first row of the input at hand. */
+  #inputAt = 0;
 
   constructor(options: RowWriterOptions) {
     this.#options = options;
@@ -26,6 +35,7 @@ export class RowWriter {
    */
   write(batch: RecordBatch): void | Promise<void> {
     let next: number;
+    this.#inputAt = 0;
     try {
       next = this.#writeFrom(batch, 0);
     } catch (error) {
@@ -46,19 +56,21 @@ export class RowWriter {
 
   /** Writes rows until there are no more or there is no room; returns the index of the first one left. */
   #writeFrom(batch: RecordBatch, from: number): number {
-    const { rows } = batch;
+    const { rows, positions } = batch;
     const { encoder, subject: template, headers: headerEncoder, publisher } = this.#options;
     const maxBytes = this.#options.maxMessageBytes();
     for (let i = from; i < rows.length; i++) {
       if (!publisher.hasRoom) return i;
       const row = rows[i] as Readonly<Row>;
+      const position = positions[i] as SourcePosition;
+      if (position !== positions[this.#inputAt]) this.#inputAt = i;
       const payload = encoder.encode(row, batch, i);
       if (payload === undefined) continue;
       let subject: string;
       let headers: Uint8Array | undefined;
       try {
         subject = template.subject(row);
-        headers = headerEncoder.encode(row);
+        headers = headerEncoder.encode(row, position, i - this.#inputAt);
         const bytes = headers === undefined ? payload.length : payload.length + headers.length;
         if (bytes > maxBytes) throw tooLarge(subject, bytes, maxBytes);
       } catch (error) {

@@ -7,15 +7,16 @@ import {
   type Encoder,
   type OperatorContext,
   type RecordBatch,
+  type SinkContext,
   type SinkEncoder,
   type SinkOperator,
   type SinkStart,
 } from "@x/connector-api";
 import { openSinkDeadLetters, type SinkDeadLetters } from "../dead-letter/sink-dead-letters.js";
 import { abortable } from "../jetstream/api.js";
-
 import type { OpenConnection } from "../open-connection.js";
-import type { HeaderEncoder } from "./encoded-headers.js";
+import { compileHeaders, type HeaderOptions } from "./encoded-headers.js";
+import { openLineage } from "./lineage.js";
 import type { Publisher } from "./publisher.js";
 import { RowWriter } from "./row-writer.js";
 import type { SubjectTemplate } from "./subject-template.js";
@@ -37,7 +38,7 @@ export interface SinkSettings<Table> {
 /** How one kind of sink gets from a connection to a publisher. */
 export interface SinkKind {
   readonly subject: SubjectTemplate;
-  readonly headers: HeaderEncoder;
+  readonly headers: HeaderOptions;
   /** Checks the destination and starts publishing. */
   attach(link: OpenConnection, context: OperatorContext, encoder: SinkEncoder): Promise<Attached>;
 }
@@ -48,8 +49,12 @@ export interface Attached {
   readonly maxMessageBytes?: number | undefined;
 }
 
-/** The operator around a kind of sink: order of opening, batches, barriers, closing. */
+/**
+ * The operator around a kind of sink: order of opening, batches, barriers, closing. Compiles the headers at once and
+ * throws OPTION_INVALID for one that cannot work.
+ */
 export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: SinkKind): SinkOperator {
+  compileHeaders(kind.headers, settings.schema);
   let link: OpenConnection | undefined;
   let publisher: Publisher | undefined;
   let writer: RowWriter | undefined;
@@ -71,14 +76,16 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
 
   return {
     name: settings.name,
-    async open(context: OperatorContext): Promise<SinkStart> {
+    async open(context: SinkContext): Promise<SinkStart> {
+      const lineage = kind.headers.lineage === true ? openLineage(context) : undefined;
+      const headers = compileHeaders(kind.headers, settings.schema, lineage);
       const format = await abortable(settings.openEncoder(context.signal), context.signal);
       link = await settings.connect(context);
       letters = await openSinkDeadLetters(settings.badData, link, context);
       const encoder = createSinkEncoder(format, settings.badData, context.counters, letters);
       const attached = await kind.attach(link, context, encoder);
       publisher = attached.publisher;
-      const { subject, headers } = kind;
+      const { subject } = kind;
       const maxMessageBytes = messageLimit(link, attached.maxMessageBytes);
       writer = new RowWriter({ encoder, subject, headers, publisher, maxMessageBytes });
       const stop = (): void =>

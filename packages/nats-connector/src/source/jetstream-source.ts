@@ -11,12 +11,15 @@ import {
   type SourceContext,
   type SourceFinish,
   type SourceOperator,
+  type SourceOrigin,
+  type SourcePosition,
   type SourceSnapshot,
   type SplitCollector,
 } from "@x/connector-api";
 import { openSourceDeadLetters, type SourceDeadLetters } from "../dead-letter/source-dead-letters.js";
 import { AckReplyReader } from "../jetstream/ack-reply.js";
 import { abortable } from "../jetstream/api.js";
+import { sequenceOf } from "../jetstream/position.js";
 import { PullLoop, type PullSizes } from "../jetstream/pull-loop.js";
 import { describeJetStreamMessage } from "../message-metadata.js";
 import type { NatsMessage } from "../nats-client.js";
@@ -53,6 +56,7 @@ export function createJetStreamSource(options: JetStreamSourceOptions): SourceOp
 
 class JetStreamSource implements SourceOperator {
   readonly name: string;
+  readonly origin: SourceOrigin;
   readonly #options: JetStreamSourceOptions;
   readonly #progress: SplitProgress;
   #context: SourceContext | undefined;
@@ -71,6 +75,7 @@ class JetStreamSource implements SourceOperator {
     this.#options = options;
     this.#progress = new SplitProgress(SPLIT, options.table);
     this.name = `nats stream ${options.table.stream}`;
+    this.origin = { stream: options.table.stream, splits: [SPLIT], sequenceOf };
   }
 
   async open(context: SourceContext): Promise<void> {
@@ -83,6 +88,10 @@ class JetStreamSource implements SourceOperator {
     this.#letters = await openSourceDeadLetters(deserialization.badData, input, this.#connection, context);
     await this.#attach(context, Date.now() + this.#options.connectTimeoutMs);
     if (context.untilCaughtUp) this.#target = this.#attachment?.stream.state.last_seq;
+  }
+
+  starts(): ReadonlyMap<string, SourcePosition> {
+    return new Map([[SPLIT, this.#progress.start]]);
   }
 
   async run(context: SourceContext, collector: SourceCollector): Promise<SourceFinish> {

@@ -2,6 +2,7 @@ import {
   ConnectorError,
   type Identity,
   type SourceContext,
+  type SourcePosition,
   type SplitCollector,
   type SplitState,
 } from "@x/connector-api";
@@ -37,7 +38,10 @@ export class SplitProgress {
     this.#table = table;
   }
 
-  /** Takes what the sink committed, else the state of the checkpoint. Throws STATE_INVALID for foreign state. */
+  /**
+   * Takes what the sink committed, else the state of the checkpoint. Throws STATE_INVALID for foreign state, and
+   * PROGRESS_MISMATCH when the sink has committed less than the checkpoint says: what is between would be lost.
+   */
   restore(context: SourceContext): void {
     const state = context.restored?.get(this.split);
     const record = state && decodeRecord(state);
@@ -50,8 +54,17 @@ export class SplitProgress {
     }
     this.#restored = record;
     const committed = context.committed?.get(this.split);
-    if (committed !== undefined) this.#begin(parsePosition(committed), 0);
-    else if (record !== undefined) this.#begin(positionOf(record), record.scannedSeq);
+    if (committed !== undefined) {
+      const start = parsePosition(committed);
+      if (record !== undefined && record.lastSeq > start.lastSeq) throw behind(record, start.lastSeq, context.identity);
+      this.#begin(start, record?.scannedSeq ?? 0);
+    } else if (record !== undefined) this.#begin(positionOf(record), record.scannedSeq);
+  }
+
+  /** Where it begins, once that is resolved, as a position. */
+  get start(): SourcePosition {
+    const { lastSeq, consumerSeq, lastTs = "" } = this.#begun();
+    return `${lastSeq}.${consumerSeq}.${lastTs}`;
   }
 
   /** What the next attachment must continue; undefined on a first start. */
@@ -131,6 +144,14 @@ export class SplitProgress {
     if (this.#start === undefined) throw new ConnectorError("UNEXPECTED", "snapshot before open");
     return this.#start;
   }
+}
+
+function behind({ lastSeq, stream }: SplitRecord, committed: number, { pipeline }: Identity): ConnectorError {
+  return new ConnectorError(
+    "PROGRESS_MISMATCH",
+    `the checkpoint of pipeline "${pipeline}" has read stream "${stream}" up to ${lastSeq}, but the sink has committed up to ${committed} only: it was restored from an older copy, or the state is of another sink; start under a new name`,
+    { context: { stream, checkpoint: lastSeq, committed } },
+  );
 }
 
 function positionOf({ lastSeq, lastTs }: SplitRecord): StreamPosition {

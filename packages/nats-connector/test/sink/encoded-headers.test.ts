@@ -2,7 +2,10 @@ import { fc, test } from "@fast-check/vitest";
 import { defineSchema, isConnectorError, type Row } from "@x/connector-api";
 import { MsgHdrsImpl } from "nats";
 import { describe, expect, it } from "vitest";
+import { sequenceOf } from "../../src/jetstream/position.ts";
 import { compileHeaders, type HeaderOptions } from "../../src/sink/encoded-headers.ts";
+import { openLineage } from "../../src/sink/lineage.ts";
+import { createContext } from "./sink-fixture.ts";
 
 const schema = defineSchema({
   id: "BIGINT NOT NULL",
@@ -15,14 +18,14 @@ const schema = defineSchema({
 });
 const none: HeaderOptions = { fixed: {}, templates: {} };
 const textOf = (options: Partial<HeaderOptions>, row: Row): string =>
-  Buffer.from(compileHeaders({ ...none, ...options }, schema).encode(row) ?? []).toString();
+  Buffer.from(compileHeaders({ ...none, ...options }, schema).encode(row, "1.1.1", 0) ?? []).toString();
 const read = (bytes: Uint8Array): MsgHdrsImpl => MsgHdrsImpl.decode(bytes);
 
 describe("headers of a sink", () => {
   it("are nothing, or made once when no column is in them", () => {
-    expect(compileHeaders(none, schema).encode({ id: 1 })).toBeUndefined();
+    expect(compileHeaders(none, schema).encode({ id: 1 }, 1, 0)).toBeUndefined();
     const constant = compileHeaders({ fixed: { "Nats-Expected-Stream": "S" }, templates: { Kind: "row" } }, schema);
-    expect(constant.encode({ id: 1 })).toBe(constant.constant);
+    expect(constant.encode({ id: 1 }, 1, 0)).toBe(constant.constant);
     expect(Buffer.from(constant.constant ?? []).toString()).toBe(
       "NATS/1.0\r\nNats-Expected-Stream: S\r\nKind: row\r\n\r\n",
     );
@@ -66,9 +69,27 @@ describe("headers of a sink", () => {
     expect(() => compileHeaders({ ...none, ...options }, schema)).toThrow(message);
   });
 
+  it("of lineage name the input of a row, and which output of it this is", () => {
+    const origin = { stream: "IN", splits: ["0"], sequenceOf };
+    const context = {
+      ...createContext(),
+      origin,
+      identity: { pipeline: "a\nb", jobId: "j", epoch: 1, instanceId: "i" },
+    };
+    const options = { ...none, templates: { A: "{id}" }, lineage: true };
+    const encoder = compileHeaders(options, schema, openLineage(context));
+    expect(encoder.constant).toBeUndefined();
+    const fixed = "NATS/1.0\r\nX-Source-Stream: IN\r\nX-Pipeline: a_b\r\nX-Job: j\r\n";
+    const own = (index: number): string => Buffer.from(encoder.encode({ id: 1 }, "12.3.45", index) ?? []).toString();
+    expect(own(0)).toBe(`${fixed}X-Source-Sequence: 12\r\nA: 1\r\n\r\n`);
+    expect(own(2)).toBe(`${fixed}X-Source-Sequence: 12\r\nX-Source-Index: 2\r\nA: 1\r\n\r\n`);
+    expect(() => compileHeaders({ ...options, templates: { "x-job": "x" } }, schema)).toThrow(/lineage = true sets it/);
+    expect(() => openLineage(createContext())).toThrow(/JetStream stream/);
+  });
+
   it("stay as they were however many follow", () => {
     const encoder = compileHeaders({ ...none, messageId: "{id}" }, schema);
-    const kept = Array.from({ length: 20_000 }, (_, id) => encoder.encode({ id }) ?? new Uint8Array());
+    const kept = Array.from({ length: 20_000 }, (_, id) => encoder.encode({ id }, id, 0) ?? new Uint8Array());
     kept.forEach((bytes, id) => {
       if (Buffer.from(bytes).toString() !== `NATS/1.0\r\nNats-Msg-Id: ${id}\r\n\r\n`)
         throw new Error(`header ${id} changed`);
@@ -83,10 +104,11 @@ describe("headers of a sink", () => {
   ])("never let a value out of its header", (note) => {
     let bytes: Uint8Array | undefined;
     try {
-      bytes = compileHeaders({ fixed: {}, messageId: "{id}", templates: { A: "[{note}]" } }, schema).encode({
-        id: 1,
-        note,
-      });
+      bytes = compileHeaders({ fixed: {}, messageId: "{id}", templates: { A: "[{note}]" } }, schema).encode(
+        { id: 1, note },
+        1,
+        0,
+      );
     } catch (error) {
       if (!isConnectorError(error)) throw error;
       expect(error.code).toBe("BAD_DATA");

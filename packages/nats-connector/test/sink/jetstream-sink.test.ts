@@ -1,5 +1,6 @@
 import { type NatsServer, startNatsServer } from "@x/nats-testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { sequenceOf } from "../../src/jetstream/position.ts";
 import { createJetStreamSink } from "../../src/sink/jetstream-sink.ts";
 import { batchOf, createContext, jetStreamSettings, type Observer, observe, rowsOf } from "./sink-fixture.ts";
 
@@ -67,6 +68,35 @@ describe("a JetStream sink", () => {
     expect(two.header.get("Nats-Msg-Id")).toBe("m-7");
     expect(two.header.get("Nats-Expected-Stream")).toBe("OUT");
     await sink.close();
+  });
+
+  it("says in headers which message of which stream a row comes from", async () => {
+    await observer.createStream({ name: "OUT" });
+    const sink = createJetStreamSink(jetStreamSettings({ url: server.url, lineage: true, maxInFlight: 2 }));
+    await sink.open({ ...createContext(), origin: { stream: "IN", splits: ["0"], sequenceOf } });
+    const positions = ["7.1.1", "9.2.1", "9.2.1", "9.2.1", "10.3.1"];
+    await sink.processBatch({ rows: rowsOf(1, 5), split: "0", positions, end: "12.5.1" });
+    await sink.flush(last);
+    const jsm = await observer.client.jetstreamManager();
+    const seen: (string | undefined)[][] = [];
+    for (let seq = 1; seq <= 5; seq++) {
+      const { header } = await jsm.streams.getMessage("OUT", { seq });
+      const names = ["X-Source-Stream", "X-Source-Sequence", "X-Source-Index", "X-Pipeline", "X-Job"];
+      seen.push(names.map((name) => (header.has(name) ? header.get(name) : undefined)));
+    }
+    expect(seen).toEqual([
+      ["IN", "7", undefined, "test", "job"],
+      ["IN", "9", undefined, "test", "job"],
+      ["IN", "9", "1", "test", "job"],
+      ["IN", "9", "2", "test", "job"],
+      ["IN", "10", undefined, "test", "job"],
+    ]);
+    await sink.close();
+  });
+
+  it("refuses lineage where rows come from nowhere that has a name, before it connects", async () => {
+    const sink = createJetStreamSink(jetStreamSettings({ url: "nats://127.0.0.1:1", lineage: true }));
+    await expect(sink.open(createContext())).rejects.toMatchObject({ code: "OPTION_CONFLICT" });
   });
 
   it("stores rows without acknowledgements with delivery = 'at_most_once'", async () => {
