@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { findServerBinary } from "@x/nats-testkit";
 import { afterAll, describe, expect, test } from "vitest";
+import { expectNoSecrets } from "../src/expect-no-secrets.js";
 import { numberedRows, pipelineSql } from "../src/pipeline-sql.js";
 import { runCli, startCli } from "../src/run-cli.js";
 import { modes, startAuthServer } from "../src/servers/auth-server.js";
@@ -79,8 +80,7 @@ describe.each([
       ).toHaveLength(1);
       expect(refused.stderr).toMatch(/refuses these credentials/);
       output.push(refused.stdout, refused.stderr);
-      for (const secret of server.secrets)
-        expect(output.join("\n").includes(secret), "a secret is printed").toBe(false);
+      expectNoSecrets(output.join("\n"), server.secrets);
     },
     60_000,
   );
@@ -104,30 +104,5 @@ test("credentials that stay refused end the pipeline after auth.retry_window wit
   const result = await running.finished;
   expect(result.exitCode, result.stderr).toBe(3);
   expect(result.stdout).toMatch(/"code":"AUTH_FAILED"/);
-  for (const secret of server.secrets) expect(result.stdout + result.stderr).not.toContain(secret);
+  expectNoSecrets(result.stdout + result.stderr, server.secrets);
 }, 40_000);
-
-test("a mistake beside each kind of literal secret shows none of them", async () => {
-  const secrets = ["s3cret-literal-one", "s3cret-literal-two"];
-  for (const auth of [
-    `'auth.type' = 'credentials', 'auth.username' = 'app', 'auth.password' = '${secrets[1]}'`,
-    `'auth.type' = 'jwt', 'auth.jwt' = '${secrets[0]}', 'auth.nkey_seed' = '${secrets[1]}'`,
-    `'auth.type' = 'token', 'auth.token' = '${secrets[0]}'`,
-    `'auth.type' = 'nkey', 'auth.nkey_seed' = '${secrets[0]}'`,
-    `'auth.type' = 'creds', 'auth.creds' = '${secrets[0]}'`,
-    `'auth.type' = 'token', 'auth.creds' = '${secrets[0]}', 'auth.token' = '${secrets[1]}'`,
-  ]) {
-    for (const mistake of ["", ", strem = 'x'"]) {
-      const file = folder.write(
-        "mistake.sql",
-        pipelineSql({ source: `, connect_timeout = '500ms', ${auth}${mistake}` }),
-      );
-      const result = await runCli(["run", file, "--json", "--log-level", "debug", "--state", "memory:"], {
-        cwd: folder.path,
-        env: { NATS_URL: "nats://127.0.0.1:1" },
-      });
-      expect(result.exitCode).not.toBe(0);
-      for (const secret of secrets) expect(result.stdout + result.stderr, auth).not.toContain(secret);
-    }
-  }
-}, 60_000);

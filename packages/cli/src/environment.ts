@@ -15,8 +15,9 @@ export function readProfiles(file: string | undefined): Readonly<Record<string, 
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
-  } catch (cause) {
-    throw new ConnectorError("USAGE", `--profiles ${file}: not valid JSON`, { cause });
+  } catch {
+    // The parser's own message would quote the text, which may hold secrets.
+    throw new ConnectorError("USAGE", `--profiles ${file}: not valid JSON`);
   }
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw new ConnectorError("USAGE", `--profiles ${file}: expected a JSON object of name → profile`);

@@ -17,8 +17,14 @@ const secretOption =
   /(?<![\w.-])([\w.-]*(?:auth\.|passw|token|secret|jwt|seed|creds|credential|bearer|authorization|api[-_]?key)[\w.-]*)(?:['"]|(?!['"]))(?:\s*[=:]+>?\s*|\s*(?=['"]))/gi;
 const harmless = /^auth\.(?:type|retry_window)$|_file$|^partition\./i;
 
-/** A quoted value to its end, on whatever line that is; to the end of the text where the quote is not closed. */
-const secretValue = /'(?:[^']|'')*(?:'|$)|"[^"]*(?:"|$)|[^\s,)]+/y;
+/** The user in an address, `nats://user:password@host`. */
+const userInfo = /(?<=:\/\/)[^\s'"@/,]+(?=@)/g;
+
+/**
+ * A quoted value to its end, on whatever line that is; to the end of the text where the quote is not closed, to the end
+ * of the line where more than a value seems to follow: a quote within the secret, for example.
+ */
+const secretValue = /'(?:[^']|'')*(?:'(?=\s*(?:[,);]|$))|'.*|$)|"[^"]*(?:"|$)|[^\s,)]+/y;
 
 /** The line of a place with every secret in it hidden; undefined when the text has no such line. */
 export function hideSecrets(text: string, place: SourcePlace): ShownLine | undefined {
@@ -54,5 +60,6 @@ function secretsIn(text: string): { start: number; end: number }[] {
     const value = secretValue.exec(text)?.[0];
     if (value !== undefined) found.push({ start, end: start + value.length });
   }
-  return found;
+  for (const { 0: user, index } of text.matchAll(userInfo)) found.push({ start: index, end: index + user.length });
+  return found.sort((a, b) => a.start - b.start);
 }

@@ -39,6 +39,8 @@ describe("renderError", () => {
       "strem",
       "subject = 'out, 'auth.password' = [secret], strem = 1",
     ],
+    ["strem = 1, 'auth.token' = 'it's hunter2', x = 2", "strem", "strem = 1, 'auth.token' = [secret]"],
+    ["servers = 'nats://app:hunter2@host', strem = 1", "strem", "servers = 'nats://[secret]@host', strem = 1"],
     ["strem = 1, 'auth.token' = 'hunter2 is not closed", "strem", "strem = 1, 'auth.token' = [secret]"],
     [
       "'auth.type' = 'token', 'auth.token_file' = 'f', strem = 1",
