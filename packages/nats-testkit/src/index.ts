@@ -1,5 +1,7 @@
 export type { Certificate, CertificateAuthority, CertificateOptions } from "./certificates.js";
 export { createCertificateAuthority } from "./certificates.js";
+export type { NatsCluster, NatsClusterOptions } from "./cluster.js";
+export { startNatsCluster } from "./cluster.js";
 export type { FaultProxy, FaultProxyCounters, FaultProxyOptions, ProxyDirection } from "./fault-proxy.js";
 export { startFaultProxy } from "./fault-proxy.js";
 export { findServerBinary } from "./find-server-binary.js";

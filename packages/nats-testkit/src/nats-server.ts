@@ -42,6 +42,8 @@ export interface NatsServer extends AsyncDisposable {
   /** As `2.15.1`. */
   readonly version: string;
   readonly name: string;
+  /** `stopped` also after a kill, and when the process ended by itself. */
+  readonly state: "running" | "paused" | "stopped";
   /** JetStream's folder, also when JetStream is off. Removed by dispose or when this process ends. */
   readonly storeDir: string;
   /** The file with the output of every start. */
@@ -52,8 +54,11 @@ export interface NatsServer extends AsyncDisposable {
   stop(): Promise<void>;
   /** Ends the server with a signal and waits until it is gone; the store stays. Resolves at once when it is down. */
   kill(signal?: NodeJS.Signals): Promise<void>;
-  /** Starts it again, after a `stop` when it still runs. Resolves when it answers; rejects like `startNatsServer`. */
-  restart(): Promise<void>;
+  /**
+   * Starts it again, after a `stop` when it still runs; with `bin` it is another binary from now on, on the same store.
+   * Resolves when it answers; rejects like `startNatsServer`.
+   */
+  restart(options?: { bin?: string }): Promise<void>;
   /** Replaces `options.config` and makes the server read it (SIGHUP). Rejects with the log when it refuses it. */
   reload(config: string): Promise<void>;
   /** Freezes the process (SIGSTOP): connections stay open and nothing answers from the return on. Not on Windows. */
@@ -64,7 +69,7 @@ export interface NatsServer extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-const PORT_TAKEN = /address already in use|Only one usage of each socket address/;
+export const PORT_TAKEN = /address already in use|Only one usage of each socket address/;
 const STOP_TIMEOUT_MS = 10_000;
 const POLL_MS = 10;
 
@@ -75,7 +80,7 @@ const POLL_MS = 10;
 export async function startNatsServer(options: NatsServerOptions = {}): Promise<NatsServer> {
   const bin = options.bin ?? findServerBinary();
   for (let attempt = 1; ; attempt++) {
-    const server = createServer(bin, options.port ?? (await findFreePort()), options);
+    const server = createNatsServer(bin, options.port ?? (await findFreePort()), options);
     try {
       await server.restart();
       return server;
@@ -89,13 +94,31 @@ export async function startNatsServer(options: NatsServerOptions = {}): Promise<
   }
 }
 
-function createServer(bin: string, port: number, options: NatsServerOptions): NatsServer {
+/** A server that is a part of something: configuration that stays over `reload`, and another idea of when it is ready. */
+export interface ServerRole {
+  readonly config: string;
+  /** Whether a start waits until JetStream answers. In a cluster that takes other nodes, which may be down. */
+  readonly awaitJetStream: boolean;
+}
+
+const ALONE: ServerRole = { config: "", awaitJetStream: true };
+
+/** The server before its first start, which is `restart`. */
+export function createNatsServer(
+  firstBin: string,
+  port: number,
+  options: NatsServerOptions,
+  role: ServerRole = ALONE,
+): NatsServer {
   const { jetstream = true, name = `testkit-${randomBytes(6).toString("hex")}`, readyTimeoutMs = 20_000 } = options;
   const folder = mkdtempSync(join(tmpdir(), "nats-testkit-"));
   const guard = guardChild(folder);
   const storeDir = join(folder, "store");
   const logFile = join(folder, "server.log");
   const configFile = join(folder, "server.conf");
+  const asksJetStream = jetstream && role.awaitJetStream;
+  let bin = firstBin;
+  let paused = false;
   let child: ChildProcess | undefined;
   let info: ServerInfo | undefined;
 
@@ -104,7 +127,7 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
     const store =
       jetstream && !/^\s*jetstream\b/m.test(config) ? `jetstream { store_dir: ${JSON.stringify(storeDir)} }\n` : "";
     // Not by flags: the server refuses to reload a name that is not in its file, and 2.10 turns JetStream off.
-    writeFileSync(configFile, `${limits}${store}${config}\nserver_name: "${name}"\n`, { mode: 0o600 });
+    writeFileSync(configFile, `${limits}${store}${role.config}${config}\nserver_name: "${name}"\n`, { mode: 0o600 });
   };
   const log = (): string => readFileSync(logFile, { encoding: "utf8", flag: "a+" });
   const isRunning = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
@@ -112,6 +135,7 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
   const end = async (signal: NodeJS.Signals): Promise<void> => {
     const running = child;
     if (!running || !isRunning()) return;
+    paused = false;
     const gone = new Promise<void>((resolve) => running.once("exit", () => resolve()));
     running.kill(signal);
     // A paused process takes no other signal than SIGKILL until it goes on.
@@ -142,7 +166,7 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
     const deadline = Date.now() + readyTimeoutMs;
     while (Date.now() < deadline) {
       const answer = await Promise.race([
-        options.tlsFirst ? readyLine(log().slice(seen), name) : probeServer(port, jetstream, 1_000),
+        options.tlsFirst ? readyLine(log().slice(seen), name) : probeServer(port, asksJetStream, 1_000),
         gone,
       ]);
       if (spawnError) throw new Error(`${bin} cannot be started: ${spawnError.message}`, { cause: spawnError });
@@ -173,10 +197,15 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
     get version() {
       return info?.version ?? "";
     },
+    get state() {
+      if (!isRunning()) return "stopped";
+      return paused ? "paused" : "running";
+    },
     stop: () => end("SIGTERM"),
     kill: (signal = "SIGKILL") => end(signal),
-    async restart() {
+    async restart(change = {}) {
       await end("SIGTERM");
+      bin = change.bin ?? bin;
       await launch();
     },
     async reload(config) {
@@ -194,10 +223,14 @@ function createServer(bin: string, port: number, options: NatsServerOptions): Na
     },
     pause() {
       if (!child || !isRunning()) return;
+      paused = true;
       child.kill("SIGSTOP");
       waitUntilStopped(child.pid ?? -1);
     },
-    resume: () => void child?.kill("SIGCONT"),
+    resume() {
+      paused = false;
+      child?.kill("SIGCONT");
+    },
     async [Symbol.asyncDispose]() {
       await end("SIGTERM");
       guard.release();

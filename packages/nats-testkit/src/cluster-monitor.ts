@@ -1,0 +1,56 @@
+import { get } from "node:http";
+
+/** What a node's monitoring port says about its JetStream, as far as a cluster's health goes. */
+export interface JetStreamReport {
+  /** The peers as this node sees them: `current` and `offline` are only known to the leader. */
+  readonly meta_cluster?: RaftGroup & { readonly cluster_size: number };
+  readonly account_details?: readonly {
+    readonly stream_detail?: readonly {
+      readonly name: string;
+      readonly cluster?: RaftGroup;
+      readonly consumer_detail?: readonly { readonly name: string; readonly cluster?: RaftGroup }[];
+    }[];
+  }[];
+}
+
+export interface RaftGroup {
+  readonly leader?: string;
+  readonly replicas?: readonly { readonly name: string; readonly current: boolean; readonly offline?: boolean }[];
+}
+
+/** `/jsz` of a node; undefined when it does not answer, for whatever reason. */
+export function readJetStream(monitorPort: number): Promise<JetStreamReport | undefined> {
+  return readJson<JetStreamReport>(monitorPort, "/jsz?accounts=true&streams=true&consumers=true");
+}
+
+/** Whether `/healthz` says that everything the node holds is recovered and current. */
+export async function isHealthy(monitorPort: number): Promise<boolean> {
+  return (await readJson<{ status: string }>(monitorPort, "/healthz"))?.status === "ok";
+}
+
+/** The group of a stream, or of its consumer, as this node knows it, in whatever account. */
+export function findGroup(
+  report: JetStreamReport | undefined,
+  stream: string,
+  consumer?: string,
+): RaftGroup | undefined {
+  const details = report?.account_details?.flatMap((account) => account.stream_detail ?? []) ?? [];
+  const detail = details.find(({ name }) => name === stream);
+  if (consumer === undefined) return detail?.cluster;
+  return detail?.consumer_detail?.find(({ name }) => name === consumer)?.cluster;
+}
+
+function readJson<Body>(port: number, path: string): Promise<Body | undefined> {
+  return new Promise((resolve) => {
+    const request = get({ host: "127.0.0.1", port, path, agent: false, timeout: 1_000 }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => {
+        text += chunk;
+      });
+      response.on("end", () => resolve(JSON.parse(text) as Body));
+      response.on("error", () => resolve(undefined));
+    });
+    request.on("timeout", () => request.destroy());
+    request.on("error", () => resolve(undefined));
+  });
+}
