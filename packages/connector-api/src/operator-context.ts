@@ -85,4 +85,10 @@ export interface SourceContext extends OperatorContext {
   readonly drain: AbortSignal;
   /** True: the source ends with "final" once it has read what the stream held when it attached. */
   readonly untilCaughtUp: boolean;
+  /**
+   * Asks for a checkpoint before its time, because an ack is needed soon or the source is about to fail. Resolves when
+   * one begun after the call is over: every row handed on before is confirmed by then. Rejects when it failed for good.
+   * A host that takes none of its own accord leaves it out.
+   */
+  requestCheckpoint?(): Promise<void>;
 }

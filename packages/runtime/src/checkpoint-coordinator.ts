@@ -37,7 +37,11 @@ export class CheckpointCoordinator {
   /** The snapshot that is durable, as text. */
   #saved = "";
   #timer: NodeJS.Timeout | undefined;
-  #underWay: Promise<void> | undefined;
+  /** The end of the checkpoints begun and waiting; never rejects. */
+  #last: Promise<void> = Promise.resolve();
+  /** The one that waits for those before it; whoever asks now is served by it. */
+  #waiting: Promise<void> | undefined;
+  #underWay = false;
 
   constructor(options: CheckpointCoordinatorOptions) {
     this.#options = options;
@@ -52,24 +56,41 @@ export class CheckpointCoordinator {
   /** Begins a checkpoint at each interval until `stop`. */
   start(): void {
     this.#timer = setInterval(() => {
-      if (this.#underWay !== undefined) return;
-      this.#underWay = this.#run(false)
-        .catch((error: unknown) => this.#options.onFailure(error))
-        .finally(() => {
-          this.#underWay = undefined;
-        });
+      if (!this.#underWay) this.request().catch(() => {});
     }, this.#options.intervalMs);
+  }
+
+  /** A checkpoint now, or behind the one under way. A failure for good is also the pipeline's. */
+  request(): Promise<void> {
+    if (this.#waiting !== undefined) return this.#waiting;
+    this.#waiting = this.#inTurn(false);
+    this.#waiting.catch((error: unknown) => this.#options.onFailure(error));
+    return this.#waiting;
   }
 
   stop(): void {
     clearInterval(this.#timer);
   }
 
-  /** The last checkpoint of a run: waits for the one under way, then makes one that nothing follows. */
+  /** The last checkpoint of a run: waits for those asked for, then makes one that nothing follows. */
   async saveFinal(): Promise<void> {
     this.stop();
-    await this.#underWay;
-    await this.#run(true);
+    await this.#inTurn(true);
+  }
+
+  /** One at a time, in the order asked for. */
+  #inTurn(final: boolean): Promise<void> {
+    const running = this.#last.then(async () => {
+      this.#waiting = undefined;
+      this.#underWay = true;
+      await this.#run(final);
+    });
+    this.#last = running
+      .catch(() => {})
+      .then(() => {
+        this.#underWay = false;
+      });
+    return running;
   }
 
   async #run(final: boolean): Promise<void> {

@@ -153,6 +153,7 @@ class Pipeline {
       committed,
       drain: this.#drain.signal,
       untilCaughtUp: this.#spec.untilCaughtUp ?? false,
+      requestCheckpoint: async () => this.#coordinator?.request(),
     };
     await source.open(sourceContext);
     if (committed !== undefined) await this.#commitStart(committed);

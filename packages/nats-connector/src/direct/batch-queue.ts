@@ -27,7 +27,7 @@ export class BatchQueue implements Downstream {
   readonly #items: { readonly queued: QueuedBatch; readonly bytes: number }[] = [];
   #bytes = 0;
   #checkpointId = 0;
-  #ended = false;
+  #ended: { readonly error: unknown } | undefined;
   #failure: unknown;
   #wakeReader = (): void => {};
   #roomWaiters: { resolve(): void; reject(error: unknown): void }[] = [];
@@ -59,9 +59,9 @@ export class BatchQueue implements Downstream {
     return new Promise((resolve, reject) => this.#roomWaiters.push({ resolve, reject }));
   }
 
-  /** The input is over: what is queued is still given, then nothing more. */
-  end(): void {
-    this.#ended = true;
+  /** The input is over: what is queued is still given, then nothing more, or the error that ended it. */
+  end(error?: unknown): void {
+    this.#ended = { error };
     this.#wakeReader();
   }
 
@@ -91,7 +91,8 @@ export class BatchQueue implements Downstream {
         for (const waiter of waiters) waiter.resolve();
         return item.queued;
       }
-      if (this.#ended) return undefined;
+      if (this.#ended?.error !== undefined) throw this.#ended.error;
+      if (this.#ended !== undefined) return undefined;
       if (!patient) {
         collector.flush();
         if (this.#items.length > 0) continue;

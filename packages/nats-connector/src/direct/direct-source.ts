@@ -150,7 +150,11 @@ export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
           this.#queue.end();
         } else this.#fail(new ConnectorError("ABORTED", "stopped", { cause: context.signal.reason }));
       },
-      (error: unknown) => this.#fail(toConnectorError(error)),
+      (error: unknown) => {
+        // Batches from before the failure are whole: they come first.
+        this.#become("failed");
+        this.#queue.end(toConnectorError(error));
+      },
     );
     return collector;
   }

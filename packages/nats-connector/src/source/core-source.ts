@@ -1,10 +1,7 @@
 import {
   ConnectorError,
   createRateLimit,
-  type Decoder,
-  type Deserialization,
-  type OperatorContext,
-  type RateLimitConfig,
+  type RateLimit,
   type SourceCollector,
   type SourceContext,
   type SourceFinish,
@@ -13,41 +10,36 @@ import {
   type SplitCollector,
   toConnectorError,
 } from "@x/connector-api";
-import { openSourceDeadLetters, type SourceDeadLetters } from "../dead-letter/source-dead-letters.js";
 import { abortable } from "../jetstream/api.js";
 import { describeCoreMessage } from "../message-metadata.js";
 import type { NatsMessage, NatsSubscription } from "../nats-client.js";
 import { fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { CoreSourceTable } from "../table-config.js";
 import { MessageRing } from "./message-ring.js";
-
-export interface CoreSourceOptions {
-  readonly table: CoreSourceTable;
-  connect(context: OperatorContext): Promise<OpenConnection>;
-  openDecoder(signal: AbortSignal): Promise<Decoder>;
-  readonly deserialization: Omit<Deserialization<NatsMessage>, "decoder" | "describe">;
-  readonly rateLimit?: RateLimitConfig | undefined;
-}
+import { handOnBeforeFailing, opened, openSourceLink, type SourceLink, type SourceOptions } from "./source-link.js";
+import { StallWatch } from "./stall-watch.js";
 
 const SPLIT = "0";
+/** A server drops a client for which too much waits, or to which it cannot write for a while: not for less than this. */
+const SLOW_CONSUMER_MS = 1000;
+/** A pause that ended so long before the connection was lost has nothing to do with it. */
+const SLOW_CONSUMER_WITHIN_MS = 15_000;
 
 /**
  * Reads a Core subject: what is published while it listens, at most once. Nothing slows a publisher down, so what waits
  * is bounded and the overflow policy decides; every drop is counted, and every reconnect is a gap of unknown size.
  * The position is a running count that means nothing to a later start.
  */
-export function createCoreSource(options: CoreSourceOptions): SourceOperator {
+export function createCoreSource(options: SourceOptions<CoreSourceTable>): SourceOperator {
   return new CoreSource(options);
 }
 
 class CoreSource implements SourceOperator {
   readonly name: string;
-  readonly #options: CoreSourceOptions;
+  readonly #options: SourceOptions<CoreSourceTable>;
   readonly #ring: MessageRing;
-  #connection: OpenConnection | undefined;
-  #decoder: Decoder | undefined;
-  #letters: SourceDeadLetters | undefined;
+  #link: SourceLink | undefined;
+  #stalls: StallWatch | undefined;
   #subscription: NatsSubscription | undefined;
   #split: SplitCollector<NatsMessage> | undefined;
   #received = 0;
@@ -55,7 +47,7 @@ class CoreSource implements SourceOperator {
   /** Wakes the reading loop: something came, or something ended. */
   #wake = (): void => {};
 
-  constructor(options: CoreSourceOptions) {
+  constructor(options: SourceOptions<CoreSourceTable>) {
     const { maxBufferedMessages: maxMessages, maxBufferedBytes: maxBytes, onOverflow, subject } = options.table;
     this.#options = options;
     this.#ring = new MessageRing({ maxMessages, maxBytes, onOverflow });
@@ -63,67 +55,45 @@ class CoreSource implements SourceOperator {
   }
 
   async open(context: SourceContext): Promise<void> {
-    const { table } = this.#options;
+    const { subject, queueGroup: queue } = this.#options.table;
     if (context.untilCaughtUp) {
-      throw new ConnectorError(
-        "UNSUPPORTED",
-        `Core subject "${table.subject}" has no end to catch up with; read a stream`,
-      );
+      throw new ConnectorError("UNSUPPORTED", `Core subject "${subject}" has no end to catch up with; read a stream`);
     }
-    this.#connection = await this.#options.connect(context);
-    this.#decoder = await this.#options.openDecoder(context.signal);
-    const input = { stream: undefined, subjects: [table.subject] };
-    const { badData } = this.#options.deserialization;
-    this.#letters = await openSourceDeadLetters(badData, input, this.#connection, context);
-    const { client } = this.#connection;
+    this.#link = await openSourceLink(this.#options, { stream: undefined, subjects: [subject] }, context);
+    const { client } = this.#link.connection;
+    this.#stalls = new StallWatch(SLOW_CONSUMER_MS);
+    this.#link.connection.listen({ reconnected: () => this.#reconnected(context) });
     const callback = (error: Error | null, message: NatsMessage): void => this.#receive(context, error, message);
-    const { queueGroup: queue } = table;
-    this.#subscription = client.subscribe(table.subject, queue === undefined ? { callback } : { queue, callback });
-    this.#connection.listen({
-      reconnected: () => {
-        context.counters.gaps += 1;
-        context.logger.warn({ subject: table.subject }, "reconnected: messages published meanwhile were not received");
-      },
-    });
+    this.#subscription = client.subscribe(subject, queue === undefined ? { callback } : { queue, callback });
     // The server has the subscription, or has refused it, before `open` is done.
     await client.flush().catch((error: unknown) => {
-      throw fromClientError(error, `subscribe to "${table.subject}"`);
+      throw fromClientError(error, `subscribe to "${subject}"`);
     });
     await new Promise((resolve) => setImmediate(resolve));
     if (this.#failure !== undefined) throw this.#failure;
   }
 
   async run(context: SourceContext, collector: SourceCollector): Promise<SourceFinish> {
-    const { deserialization, rateLimit } = this.#options;
-    const decoder = opened(this.#decoder);
-    const deadLetters = this.#letters;
-    collector.initialize<NatsMessage>({ ...deserialization, decoder, describe: describeCoreMessage, deadLetters });
+    const link = opened(this.#link);
+    link.initialize(collector, describeCoreMessage);
     const split = collector.split<NatsMessage>(SPLIT);
     this.#split = split;
+    const { rateLimit } = this.#options;
     const limit = rateLimit && createRateLimit(rateLimit.messagesPerSecond);
-    const lost = AbortSignal.any([opened(this.#connection).lost, ...(deadLetters ? [deadLetters.failed] : [])]);
-    const stop = AbortSignal.any([context.signal, context.drain, lost]);
+    const stop = AbortSignal.any([context.signal, context.drain, link.lost]);
     stop.addEventListener("abort", () => this.#wake(), { once: true });
-    const ring = this.#ring;
-    while (!stop.aborted && this.#failure === undefined) {
-      if (ring.length === 0) {
-        await this.#somethingCame();
-        continue;
-      }
-      if (!collector.hasRoom) await abortable(collector.room(), stop).catch(unlessAborted(stop));
-      if (stop.aborted) break;
-      if (limit !== undefined) await limit.take(1, stop).catch(unlessAborted(stop));
-      for (let message = ring.shift(); message !== undefined; message = ring.shift()) {
-        split.collect(message.data, ++this.#received, message);
-        if (limit !== undefined || !collector.hasRoom) break;
-      }
-      if (ring.length === 0) collector.flush();
+    try {
+      await this.#read(collector, split, limit, stop);
+      if (context.signal.aborted) return "immediate";
+      if (link.lost.aborted) throw link.lost.reason;
+      // What was received before the failure came in order and is whole.
+      if (this.#failure !== undefined) throw this.#failure;
+      await this.#drain(collector, split);
+      return "graceful";
+    } catch (error) {
+      if (!context.signal.aborted) await handOnBeforeFailing(context, collector);
+      throw error;
     }
-    if (context.signal.aborted) return "immediate";
-    if (this.#failure !== undefined) throw this.#failure;
-    if (lost.aborted) throw lost.reason;
-    await this.#drain(collector, split);
-    return "graceful";
   }
 
   snapshot(): SourceSnapshot {
@@ -132,7 +102,7 @@ class CoreSource implements SourceOperator {
   }
 
   async flush(): Promise<void> {
-    await this.#letters?.delivered();
+    await this.#link?.flush();
   }
 
   checkpointCompleted(): Promise<void> {
@@ -140,25 +110,63 @@ class CoreSource implements SourceOperator {
   }
 
   async close(): Promise<void> {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    if (connection === undefined) return;
-    this.#letters?.close();
+    const link = this.#link;
+    this.#link = undefined;
+    this.#stalls?.stop();
     if (this.#subscription?.isClosed() === false) this.#subscription.unsubscribe();
-    await connection.close();
+    await link?.close();
+  }
+
+  /** Until it is stopped, or has failed and the ring is empty. */
+  async #read(
+    collector: SourceCollector,
+    split: SplitCollector<NatsMessage>,
+    limit: RateLimit | undefined,
+    stop: AbortSignal,
+  ): Promise<void> {
+    const ring = this.#ring;
+    while (!stop.aborted) {
+      if (ring.length === 0) {
+        if (this.#failure !== undefined) return;
+        await this.#somethingCame();
+        continue;
+      }
+      if (!collector.hasRoom) await abortable(collector.room(), stop).catch(unlessAborted(stop));
+      if (stop.aborted) return;
+      if (limit !== undefined) await limit.take(1, stop).catch(unlessAborted(stop));
+      for (let message = ring.shift(); message !== undefined; message = ring.shift()) {
+        split.collect(message.data, ++this.#received, message);
+        if (limit !== undefined || !collector.hasRoom) break;
+      }
+      if (ring.length === 0) collector.flush();
+    }
   }
 
   /** Never throws: an exception here would end the client's reader. */
   #receive(context: SourceContext, error: Error | null, message: NatsMessage): void {
+    if (this.#failure !== undefined) return;
     try {
       if (error !== null) throw fromClientError(error, `subscribe to "${this.#options.table.subject}"`);
       const dropped = this.#ring.push(message);
       if (dropped === "fail") throw this.#overflow();
       context.counters.droppedRows += dropped;
     } catch (thrown) {
-      this.#failure ??= toConnectorError(thrown);
+      this.#failure = toConnectorError(thrown);
     }
     this.#wake();
+  }
+
+  #reconnected({ counters, logger }: SourceContext): void {
+    const { subject } = this.#options.table;
+    const pausedMs = this.#stalls?.pauseWithin(SLOW_CONSUMER_WITHIN_MS);
+    counters.gaps += 1;
+    const text = "messages published while the connection was lost were not received";
+    if (pausedMs === undefined) {
+      logger.warn({ event: "gap", subject }, text);
+      return;
+    }
+    const slow = `this process did not read for ${pausedMs} ms, for which a server drops a client (slow consumer)`;
+    logger.warn({ event: "gap", subject, slowConsumer: true, pausedMs }, `${text}; ${slow}`);
   }
 
   #overflow(): ConnectorError {
@@ -191,9 +199,4 @@ function unlessAborted(signal: AbortSignal): (error: unknown) => void {
   return (error) => {
     if (!signal.aborted) throw error;
   };
-}
-
-function opened<T>(value: T | undefined): T {
-  if (value === undefined) throw new ConnectorError("UNEXPECTED", "used before open, or after close");
-  return value;
 }

@@ -28,6 +28,7 @@ import type { JetStreamSourceTable } from "../table-config.js";
 import { type Acks, createAcks } from "./acks.js";
 import { type Attachment, attach } from "./attach.js";
 import { retryAttach } from "./retry-attach.js";
+import { handOnBeforeFailing } from "./source-link.js";
 import { SplitProgress } from "./split-progress.js";
 import { type ReadEnd, SplitReader } from "./split-reader.js";
 
@@ -107,7 +108,10 @@ class JetStreamSource implements SourceOperator {
       const end = await this.#read(context, collector, split, stop);
       if (context.signal.aborted) return "immediate";
       if (lost.aborted) throw lost.reason;
-      if (end?.kind === "failed") throw end.error;
+      if (end?.kind === "failed") {
+        await handOnBeforeFailing(context, collector);
+        throw end.error;
+      }
       if (end === undefined || end.kind === "caught-up") {
         // What waits for its schema still counts as read; a stop does not wait for it, and the next run reads it again.
         if (end !== undefined && !collector.hasRoom) {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { startFaultProxy } from "@x/nats-testkit";
+import { Worker } from "node:worker_threads";
+import { startFaultProxy, startNatsServer } from "@x/nats-testkit";
 import { describe, expect, test } from "vitest";
 import type { NatsMessage } from "../../src/nats-client.js";
 import { createCoreSource } from "../../src/source/core-source.js";
@@ -20,6 +21,7 @@ function host(
     connect: connectTo(url),
     openDecoder: () => Promise.resolve(textDecoder),
     deserialization: { badData: { behavior: "fail" }, metadata: [] },
+    connectTimeoutMs: 3000,
   });
   return createHost(source, options);
 }
@@ -80,6 +82,26 @@ describe("a Core source", () => {
     await one.source.close();
   });
 
+  test("bad data fails behind the good messages before it: they are handed on and in a checkpoint", async () => {
+    for (const bad of ["bad data", "overflow"]) {
+      const subject = bad.replace(" ", "-");
+      const requested: string[][] = [];
+      const limit = bad === "overflow" ? { maxBufferedMessages: 100, onOverflow: "fail" as const } : {};
+      const one = host({ subject, ...limit }, { requestCheckpoint: async () => void requested.push(one.values()) });
+      await one.open();
+      await publish(subject, 1, 100);
+      fixture.client.publish(subject, "poison");
+      await publish(subject, 101, 200);
+      await sleep(50);
+      const code = bad === "overflow" ? "OVERFLOW" : "BAD_DATA";
+      await expect(one.run()).rejects.toMatchObject({ code });
+      expect(one.values()).toEqual(range(1, 100));
+      expect(requested).toEqual([range(1, 100)]);
+      expect(one.source.snapshot(1).get("0")).toMatchObject({ received: "100" });
+      await one.source.close();
+    }
+  });
+
   test("a reconnect is a counted gap, and reading goes on", async () => {
     await using proxy = await startFaultProxy({ target: fixture.server.url });
     const one = host({ subject: "gap" }, {}, proxy.url);
@@ -104,6 +126,46 @@ describe("a Core source", () => {
     await expect(one.open()).rejects.toMatchObject({ code: "UNSUPPORTED", exitCode: 2 });
     await one.source.close();
   });
+});
+
+test("a server that drops this client because it does not read: the gap says so", async () => {
+  await using server = await startNatsServer({
+    config: "max_pending: 256KB\nwrite_deadline: 500ms",
+    jetstream: false,
+    maxPayloadBytes: 65_536,
+  });
+  const one = host({ subject: "flood" }, {}, server.url);
+  await one.open();
+  const running = one.run();
+  // A publisher in another thread: this one is going to be busy.
+  const flood = new Worker(
+    `const { connect } = require("nats");
+     connect({ servers: "${server.url}" }).then(async (client) => {
+       const payload = Buffer.alloc(8192);
+       for (let i = 0; i < 4000; i++) {
+         client.publish("flood", payload);
+         if (i % 50 === 0) await client.flush();
+       }
+       await client.close();
+     });`,
+    { eval: true },
+  );
+  await new Promise((resolve) => flood.once("online", resolve));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 3000);
+  while (one.counters.reconnects === 0) await sleep(10);
+  expect(one.counters.gaps).toBeGreaterThan(0);
+  expect(one.logged).toContainEqual(
+    expect.objectContaining({
+      level: "warn",
+      event: "gap",
+      slowConsumer: true,
+      message: expect.stringContaining("slow"),
+    }),
+  );
+  one.drain.abort();
+  await running;
+  await one.source.close();
+  await flood.terminate();
 });
 
 test("a ring keeps order and its bounds over many turns", () => {

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import {
+  ConnectorError,
   createCounters,
   createSourceCollector,
   type Identity,
@@ -10,7 +11,6 @@ import {
   type SourceFinish,
   type SourceOperator,
   type SourceSnapshot,
-  silentLogger,
 } from "@x/connector-api";
 import { type OpenConnection, openConnection } from "../../src/open-connection.js";
 import { createJetStreamSource } from "../../src/source/jetstream-source.js";
@@ -23,8 +23,15 @@ export interface HostOptions {
   readonly restored?: SourceSnapshot | undefined;
   readonly untilCaughtUp?: boolean;
   readonly assertCurrent?: () => Promise<void>;
+  readonly requestCheckpoint?: () => Promise<void>;
   /** Room for this many rows until `take` is called; default: no end. */
   readonly capacity?: number;
+}
+
+export interface LogEntry {
+  readonly level: string;
+  readonly message: string;
+  readonly [fact: string]: unknown;
 }
 
 /** A host of one source: collects what is handed on, and takes checkpoints when told to. */
@@ -35,6 +42,8 @@ export interface SourceHost {
   readonly drain: AbortController;
   readonly stop: AbortController;
   readonly context: SourceContext;
+  /** What was logged, with level and text. */
+  readonly logged: readonly LogEntry[];
   /** Values handed on so far. */
   values(): string[];
   open(): Promise<void>;
@@ -55,15 +64,21 @@ export function createHost(source: SourceOperator, options: HostOptions = {}): S
   let capacity = options.capacity ?? Number.POSITIVE_INFINITY;
   let rows = 0;
   let wake: (() => void)[] = [];
+  const logged: LogEntry[] = [];
+  const log =
+    (level: string) =>
+    (facts: object, message: string): void =>
+      void logged.push({ ...facts, level, message });
   const context: SourceContext = {
     identity: { pipeline: "test", jobId: jobId(), epoch: 1, instanceId: jobId(), ...options.identity },
     signal: stop.signal,
     drain: drain.signal,
-    logger: silentLogger,
+    logger: { debug: log("debug"), info: log("info"), warn: log("warn"), error: log("error") },
     counters,
     assertCurrent: options.assertCurrent ?? (() => Promise.resolve()),
     untilCaughtUp: options.untilCaughtUp ?? false,
     restored: options.restored,
+    ...(options.requestCheckpoint && { requestCheckpoint: options.requestCheckpoint }),
   };
   const hasRoom = (): boolean => rows < capacity;
   const collector = createSourceCollector({
@@ -87,6 +102,7 @@ export function createHost(source: SourceOperator, options: HostOptions = {}): S
     drain,
     stop,
     context,
+    logged,
     values: () => batches.flatMap((batch) => batch.rows.map((row) => String(row.value))),
     open: () => source.open(context),
     run: () => source.run(context, collector),
@@ -113,7 +129,9 @@ export function createHost(source: SourceOperator, options: HostOptions = {}): S
 /** A decoder of texts into the column `value`. */
 export const textDecoder = {
   decode(payload: Uint8Array, rows: Record<string, unknown>[]): void {
-    rows.push({ value: Buffer.from(payload).toString() });
+    const value = Buffer.from(payload).toString();
+    if (value === "poison") throw new ConnectorError("BAD_DATA", "poison");
+    rows.push({ value });
   },
 } as never;
 
