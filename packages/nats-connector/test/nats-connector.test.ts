@@ -66,7 +66,6 @@ describe("options", () => {
     }
     for (const [name, value] of [
       ["delivery", "exactly_once"],
-      ["lineage", "true"],
       ["sink.sole_writer", "true"],
     ] as const) {
       expect(code({ ...sink, stream: "OUT", [name]: value })).toMatch(new RegExp(`^UNSUPPORTED: .*${name}`));
