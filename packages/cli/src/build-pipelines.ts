@@ -1,22 +1,8 @@
-import {
-  type Connector,
-  ConnectorError,
-  ConnectorOptions,
-  didYouMean,
-  type Environment,
-  type JsonObject,
-  nearestOf,
-  parseOperatorConfig,
-  type SinkOperator,
-  type SourceOperator,
-  type Transform,
-} from "@x/connector-api";
-import { natsConnector } from "@x/nats-connector";
-import { parseScript, planQuery, type QueryPlan, type TableDefinition } from "@x/sql";
-import { type Extensions, noExtensions } from "./plugin.js";
+import { ConnectorError, type SinkOperator, type SourceOperator, type Transform } from "@x/connector-api";
+import type { PlannedPipeline, PlannedTable } from "./plan-pipelines.js";
 import { createStdoutSink } from "./stdout-sink.js";
 
-/** What one INSERT (or bare SELECT) of a file becomes. */
+/** What a planned pipeline becomes: operators, ready to be opened. */
 export interface PipelineParts {
   readonly name: string;
   readonly source: SourceOperator;
@@ -24,141 +10,31 @@ export interface PipelineParts {
   readonly sink: SinkOperator;
 }
 
-export interface BuildOptions {
-  /** The SQL text. */
-  readonly text: string;
-  /** The name of the only pipeline, or the first part of the names of several. */
-  readonly name: string;
-  readonly environment: Environment;
-  readonly profiles: Readonly<Record<string, JsonObject>>;
-  /** Formats, connectors and auth strategies beside the builtin ones. */
-  readonly extensions?: Extensions;
+/** Where the rows of a bare SELECT go. */
+export interface RowOutput {
   readonly stdout: NodeJS.WritableStream;
-  /** Called when the reader of a bare SELECT's output has gone. */
+  /** Called when the reader of the rows has gone. */
   readonly onStdoutClosed: () => void;
 }
 
-/** THE list of connectors that `connector = '…'` may name. */
-function createConnectors(environment: Environment, extensions: Extensions): readonly Connector[] {
-  const { formats, auth, connectors } = extensions;
-  return [natsConnector({ environment, formats, auth }), ...connectors];
+/** Makes the operators of all pipelines, or none. No I/O; throws coded errors for a combination that cannot work. */
+export function buildPipelines(pipelines: readonly PlannedPipeline[], output: RowOutput): readonly PipelineParts[] {
+  return pipelines.map(({ name, source, sink, query }) => ({
+    name,
+    source: makeSource(source),
+    sink: sink === undefined ? createStdoutSink(output.stdout, output.onStdoutClosed) : makeSink(sink),
+    transform: query.engine === "identity" ? undefined : query.createTransform(),
+  }));
 }
 
-/** Compiles an SQL text into pipelines, all of them or none. No I/O; throws coded errors with a place in the text. */
-export async function buildPipelines(options: BuildOptions): Promise<readonly PipelineParts[]> {
-  const script = await parseScript(options.text);
-  if (script.queries.length === 0) {
-    throw new ConnectorError("SQL_INVALID", "nothing to run: expected an INSERT INTO … SELECT or a SELECT statement");
-  }
-  const connectors = createConnectors(options.environment, options.extensions ?? noExtensions);
-  const plans = await Promise.all(script.queries.map((query) => planQuery(script, query)));
-  const names = namePipelines(options.name, plans);
-  return plans.map((plan, i) => {
-    const source = buildOperator(plan.source, "source", connectors, options);
-    const sink =
-      plan.sink === undefined
-        ? createStdoutSink(options.stdout, options.onStdoutClosed)
-        : buildOperator(plan.sink, "sink", connectors, options);
-    return {
-      name: names[i] as string,
-      source,
-      sink,
-      transform: plan.engine === "identity" ? undefined : plan.createTransform(),
-    };
-  });
+function makeSource({ connector, profile, table, config, schema, name }: PlannedTable): SourceOperator {
+  const made = connector.makeOperator(profile, table, config, schema);
+  if (made.kind === "source") return made.operator;
+  throw new ConnectorError("UNEXPECTED", `connector "${connector.name}" made a sink of the source table "${name}"`);
 }
 
-/** One pipeline takes the name as it is; several add their sink table, and their source table where that is not enough. */
-function namePipelines(name: string, plans: readonly QueryPlan[]): readonly string[] {
-  if (plans.length === 1) return [name];
-  const sinkOf = (plan: QueryPlan): string => plan.sink?.name ?? "stdout";
-  const names = plans.map((plan) => {
-    const alone = plans.filter((other) => sinkOf(other) === sinkOf(plan)).length === 1;
-    return alone ? `${name}-${sinkOf(plan)}` : `${name}-${sinkOf(plan)}-${plan.source.name}`;
-  });
-  const twice = names.find((one, i) => names.indexOf(one) !== i);
-  if (twice === undefined) return names;
-  throw new ConnectorError(
-    "SQL_INVALID",
-    `two statements of the file would be the pipeline "${twice}": merge them, or use two files`,
-  );
-}
-
-function buildOperator(
-  table: TableDefinition,
-  kind: "source",
-  connectors: readonly Connector[],
-  options: BuildOptions,
-): SourceOperator;
-function buildOperator(
-  table: TableDefinition,
-  kind: "sink",
-  connectors: readonly Connector[],
-  options: BuildOptions,
-): SinkOperator;
-function buildOperator(
-  table: TableDefinition,
-  kind: "source" | "sink",
-  connectors: readonly Connector[],
-  { environment, profiles }: BuildOptions,
-): SourceOperator | SinkOperator {
-  const bag = new ConnectorOptions(table.options, environment, { place: table.place });
-  const connector = resolveConnector(table, bag, connectors);
-  const connection = connector.fromOptions(table.name, bag, table.schema, resolveProfile(bag, connector, profiles));
-  if (connection.type !== kind) {
-    const use = kind === "source" ? "read FROM" : "written INTO";
-    throw new ConnectorError("SQL_INVALID", `table "${table.name}" is a ${connection.type} and cannot be ${use}`, {
-      place: bag.placeOf("type"),
-    });
-  }
-  const config = parseOperatorConfig(JSON.parse(connection.config));
-  const profile = connector.parseProfile(config.connection);
-  return connector.makeOperator(profile, connector.parseTable(config.table), config, connection.schema).operator;
-}
-
-function resolveConnector(
-  table: TableDefinition,
-  options: ConnectorOptions,
-  connectors: readonly Connector[],
-): Connector {
-  // Without a connector nobody knows which options are valid; but one that is nearly called so is meant.
-  if (!options.has("connector")) {
-    const meant = nearestOf(
-      "connector",
-      table.options.map((entry) => entry.name),
-    );
-    const entry = table.options.find((one) => one.name === meant);
-    if (entry !== undefined) {
-      const message = `unknown option "${entry.label}"; did you mean "connector"?`;
-      throw new ConnectorError("OPTION_UNKNOWN", message, { place: entry.place, context: { option: entry.name } });
-    }
-  }
-  const name = options.pullString("connector");
-  const connector = connectors.find((one) => one.name === name);
-  if (connector !== undefined) return connector;
-  const known = connectors.map((one) => one.name);
-  throw new ConnectorError(
-    "OPTION_INVALID",
-    `connector: expected one of ${known.join(", ")}; got "${name}"${didYouMean(name, known)}`,
-    { place: options.placeOf("connector") },
-  );
-}
-
-function resolveProfile(
-  options: ConnectorOptions,
-  connector: Connector,
-  profiles: Readonly<Record<string, JsonObject>>,
-): unknown {
-  const name = options.pullOptionalString("connection_profile");
-  if (name === undefined) return undefined;
-  const profile = profiles[name];
-  if (profile !== undefined) return connector.parseProfile(profile);
-  const known = Object.keys(profiles);
-  throw new ConnectorError(
-    "OPTION_INVALID",
-    known.length === 0
-      ? `connection_profile: there is no profile "${name}"; give the profiles with --profiles FILE.json`
-      : `connection_profile: expected one of ${known.join(", ")}; got "${name}"${didYouMean(name, known)}`,
-    { place: options.placeOf("connection_profile") },
-  );
+function makeSink({ connector, profile, table, config, schema, name }: PlannedTable): SinkOperator {
+  const made = connector.makeOperator(profile, table, config, schema);
+  if (made.kind === "sink") return made.operator;
+  throw new ConnectorError("UNEXPECTED", `connector "${connector.name}" made a source of the sink table "${name}"`);
 }

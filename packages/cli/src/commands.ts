@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { checkCommand } from "./commands/check.js";
 import { runCommand } from "./commands/run.js";
 import type { Output } from "./main.js";
 
@@ -8,4 +9,4 @@ export interface CliCommand {
   register(program: Command, output: Output, exit: (code: number) => void): void;
 }
 
-export const commands: readonly CliCommand[] = [runCommand];
+export const commands: readonly CliCommand[] = [runCommand, checkCommand];

@@ -1,6 +1,5 @@
-import { Command, CommanderError } from "commander";
-import { commands } from "./commands.js";
-import { packageVersion } from "./package-version.js";
+import { CommanderError } from "commander";
+import { createProgram } from "./program.js";
 import { renderError } from "./render/error.js";
 
 /** Where a command writes; the process's own streams outside tests. */
@@ -17,21 +16,9 @@ export async function main(argv: readonly string[], output: Output = process): P
   // A reader that has gone (`| head`) is no reason to crash; who needs to know listens for itself.
   for (const stream of [output.stdout, output.stderr]) stream.on("error", () => {});
   let exitCode = 0;
-  const program = new Command("nats-pipeline")
-    .description("Run SQL pipelines over NATS Core and JetStream.")
-    .version(packageVersion, "-V, --version")
-    .showSuggestionAfterError()
-    .showHelpAfterError("(add --help for usage)")
-    .configureOutput({
-      writeOut: (text) => output.stdout.write(text),
-      writeErr: (text) => output.stderr.write(text),
-    })
-    .exitOverride();
-  for (const command of commands) {
-    command.register(program, output, (code) => {
-      exitCode = code;
-    });
-  }
+  const program = createProgram(output, (code) => {
+    exitCode = code;
+  });
   try {
     await program.parseAsync([...argv], { from: "user" });
     return exitCode;

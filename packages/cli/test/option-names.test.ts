@@ -3,6 +3,8 @@ import { isConnectorError } from "@x/connector-api";
 import { parseScript } from "@x/sql";
 import { describe, expect, test } from "vitest";
 import { buildPipelines } from "../src/build-pipelines.js";
+import { planPipelines } from "../src/plan-pipelines.js";
+import { noExtensions } from "../src/plugin.js";
 
 /** The SQL of the README: what a stranger types first, and mistypes. */
 const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
@@ -10,11 +12,13 @@ const blocks = [...readme.matchAll(/^```sql\n([\s\S]*?)^```$/gm)].map(([, sql = 
 
 async function failureOf(text: string): Promise<unknown> {
   const environment = { NATS_URL: "nats://127.0.0.1:4222" };
-  const common = { name: "readme", environment, profiles: {}, stdout: process.stdout, onStdoutClosed: () => {} };
-  return await buildPipelines({ ...common, text }).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
+  const output = { stdout: process.stdout, onStdoutClosed: () => {} };
+  return await planPipelines({ name: "readme", text, environment, profiles: {}, extensions: noExtensions })
+    .then((pipelines) => buildPipelines(pipelines, output))
+    .then(
+      () => undefined,
+      (error: unknown) => error,
+    );
 }
 
 /** What fingers do to a name, once for each letter. */

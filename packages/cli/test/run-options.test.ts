@@ -1,31 +1,35 @@
 import { describe, expect, test } from "vitest";
-import { parseRunOptions } from "../src/run-options.js";
+import { parseRunFlags } from "../src/run-options.js";
+import { parseScriptFlags } from "../src/script-flags.js";
 
 const flags = { state: "memory:", checkpointInterval: "1s", drainTimeout: "25s", logLevel: "warn" };
 
-describe("parseRunOptions", () => {
-  test("names a pipeline after its file", () => {
-    expect(parseRunOptions("/jobs/late-flights.sql", flags)).toMatchObject({
-      name: "late-flights",
+test("a pipeline is named after its file, or as --name says", () => {
+  expect(parseScriptFlags("/jobs/late-flights.sql", flags)).toMatchObject({ name: "late-flights" });
+  expect(parseScriptFlags("a.sql", { ...flags, name: "billing" })).toMatchObject({ name: "billing" });
+  expect(() => parseScriptFlags("a.sql", { ...flags, logLevel: "loud" })).toThrow(
+    /--log-level: expected one of debug, info, warn, error; got "loud"/,
+  );
+});
+
+describe("parseRunFlags", () => {
+  test("reads durations and counts", () => {
+    expect(parseRunFlags(flags)).toMatchObject({
       checkpointIntervalMs: 1000,
       drainTimeoutMs: 25_000,
       maxRows: undefined,
       untilCaughtUp: false,
     });
-    expect(parseRunOptions("a.sql", { ...flags, name: "billing", maxRows: "7" })).toMatchObject({
-      name: "billing",
-      maxRows: 7,
-    });
+    expect(parseRunFlags({ ...flags, maxRows: "7" })).toMatchObject({ maxRows: 7 });
   });
 
   test.each([
     ["checkpointInterval", "soon", /--checkpoint-interval: expected a duration.*got "soon"/],
     ["checkpointInterval", "0s", /--checkpoint-interval/],
     ["drainTimeout", "-1s", /--drain-timeout/],
-    ["maxRows", "many", /--max-rows: expected a number of rows above 0; got "many"/],
+    ["maxRows", "many", /--max-rows: expected a whole number above 0; got "many"/],
     ["maxRows", "0", /--max-rows/],
-    ["logLevel", "loud", /--log-level: expected one of debug, info, warn, error; got "loud"/],
   ])("refuses %s = %s", (name, value, message) => {
-    expect(() => parseRunOptions("a.sql", { ...flags, [name]: value })).toThrow(message);
+    expect(() => parseRunFlags({ ...flags, [name]: value })).toThrow(message);
   });
 });

@@ -2,6 +2,8 @@ import type { ConnectionSchema, SqlType } from "./connection-schema.js";
 import type { ConnectorOptions } from "./connector-options.js";
 import type { SinkOperator, SourceOperator } from "./operator.js";
 import type { OperatorConfig } from "./operator-config.js";
+import type { SplitState } from "./operator-context.js";
+import type { Explanation, InputPlace, PipelinePlan, Preflight, TablePlan } from "./pipeline-plan.js";
 import type { JsonObject } from "./row.js";
 
 export type TableType = "source" | "sink";
@@ -82,8 +84,8 @@ export interface TestMessage {
 export type Autocomplete = Readonly<Record<string, readonly string[]>>;
 
 /**
- * A connector: typed inside, erased outside. Only `test`, `testProfile` and `autocomplete` do I/O; the others are pure and may be called
- * at any time. A connector keeps no state between calls.
+ * A connector: typed inside, erased outside. What stands above `test` is pure and may be called at any time; `test` and
+ * what follows do I/O. A connector keeps no state between calls.
  */
 export interface Connector<Profile = unknown, Table = unknown> {
   /** The word in `connector = '…'`. */
@@ -133,4 +135,26 @@ export interface Connector<Profile = unknown, Table = unknown> {
   testProfile?(profile: Profile, signal: AbortSignal): AsyncIterable<TestMessage>;
   /** Looks around with bounded effort. Rejects with a coded error; creates nothing. */
   autocomplete?(profile: Profile, signal: AbortSignal): Promise<Autocomplete>;
+  /**
+   * Compares what a pipeline promises with the live systems it would run on, and reports every rule that it breaks
+   * there. Reads only. What is missing or cannot be read is a finding; rejects with a coded error when there is no way
+   * in.
+   */
+  preflight?(plan: PipelinePlan<Profile, Table>, signal: AbortSignal): Promise<Preflight>;
+  /**
+   * What a run of the plan would ask of the systems behind it: exact configurations, permissions, the guarantee. Creates
+   * nothing. Rejects with a coded error when there is no way in or nothing to run on.
+   */
+  explain?(plan: PipelinePlan<Profile, Table>, signal: AbortSignal): Promise<Explanation>;
+  /**
+   * The state of one split of a source, moved so that the input at `place` is read next. Rejects with USAGE when nothing
+   * can be read from there (any more), naming what could be, and with the coded errors of a start when the input is no
+   * longer the one of the state.
+   */
+  moveSplit?(
+    source: TablePlan<Profile, Table>,
+    state: SplitState,
+    place: InputPlace,
+    signal: AbortSignal,
+  ): Promise<SplitState>;
 }

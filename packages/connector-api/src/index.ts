@@ -64,6 +64,15 @@ export type {
 } from "./operator-context.js";
 export { createCounters } from "./operator-context.js";
 export type { OptionEntry } from "./option-entry.js";
+export type {
+  Explanation,
+  Finding,
+  InputPlace,
+  PipelinePlan,
+  Preflight,
+  Severity,
+  TablePlan,
+} from "./pipeline-plan.js";
 export { parseBytes, parseDuration, printBytes, printDuration } from "./quantity.js";
 export type { RateClock, RateLimit } from "./rate-limit.js";
 export { createRateLimit } from "./rate-limit.js";

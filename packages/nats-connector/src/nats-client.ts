@@ -52,6 +52,8 @@ export interface NatsServerInfo {
   readonly max_payload: number;
   readonly server_name?: string;
   readonly domain?: string;
+  /** Name of the cluster; absent on a server that stands alone. */
+  readonly cluster?: string;
 }
 
 export interface NatsClient {

@@ -39,6 +39,8 @@ import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
 import { type OpenConnection, openConnection } from "./open-connection.js";
 import { compact, describeStored } from "./parse-stored.js";
+import { judge } from "./preflight/preflight.js";
+import { readFacts } from "./preflight/read-facts.js";
 import { parseTable, type TableConfig, tableSchema, tableTypeOf, withRateLimit } from "./table-config.js";
 import { declareTableOptions, rateLimitFromOptions, tableFromOptions } from "./table-options.js";
 import { checkTableSchema, metadataFieldsOf } from "./table-schema.js";
@@ -231,5 +233,6 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
     },
     testProfile: (profile, signal) => testConnection(dialler(profile), signal),
     autocomplete: (profile, signal) => autocomplete(dialler(profile), signal),
+    preflight: async (plan, signal) => judge(await readFacts(plan, dialler, signal)),
   };
 }

@@ -45,6 +45,19 @@ export interface AccountInfo {
   /** Feature level of the server's JetStream API; 0 before 2.11. */
   readonly level: number;
   readonly domain: string | undefined;
+  /** In use by the whole account. */
+  readonly storage: number;
+  readonly memory: number;
+  /** -1 for no limit; undefined where the account has limits per number of replicas. */
+  readonly limits: AccountLimits | undefined;
+}
+
+export interface AccountLimits {
+  readonly max_storage: number;
+  readonly max_memory: number;
+  readonly max_streams: number;
+  readonly max_consumers: number;
+  readonly max_ack_pending?: number;
 }
 
 export interface StreamConfig {
@@ -54,10 +67,17 @@ export interface StreamConfig {
   readonly num_replicas: number;
   readonly max_msg_size?: number;
   readonly max_msgs_per_subject?: number;
+  readonly max_msgs?: number;
+  readonly max_bytes?: number;
+  readonly max_consumers?: number;
+  readonly storage?: "file" | "memory";
   /** Nanoseconds; 0 for ever. */
   readonly max_age?: number;
   readonly duplicate_window?: number;
   readonly discard?: "old" | "new";
+  /** Publishes are not acknowledged. */
+  readonly no_ack?: boolean;
+  readonly persist_mode?: "default" | "async";
   readonly allow_atomic?: boolean;
   readonly allow_batched?: boolean;
   readonly allow_rollup_hdrs?: boolean;
@@ -76,6 +96,9 @@ export interface StreamState {
   readonly num_deleted?: number;
   readonly num_subjects?: number;
   readonly consumer_count: number;
+  /** RFC 3339, of the first and the last message. */
+  readonly first_ts?: string;
+  readonly last_ts?: string;
 }
 
 export interface StreamInfo {
@@ -83,6 +106,12 @@ export interface StreamInfo {
   readonly state: StreamState;
   /** RFC 3339; changes when the stream is made anew. */
   readonly created: string;
+  /** Absent on a server that stands alone. */
+  readonly cluster?: {
+    readonly name?: string;
+    readonly leader?: string;
+    readonly replicas?: readonly { readonly name: string; readonly current: boolean; readonly offline?: boolean }[];
+  };
 }
 
 export interface SequencePair {
@@ -170,7 +199,9 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
     prefix,
     async accountInfo(signal) {
       const info = await must<AccountAnswer>("INFO", undefined, "read the account's JetStream information", signal);
-      return { level: Number(info.api?.level ?? 0), domain: info.domain };
+      const { domain, storage = 0, memory = 0, limits, tiers } = info;
+      const tiered = tiers !== undefined && Object.keys(tiers).length > 0;
+      return { level: Number(info.api?.level ?? 0), domain, storage, memory, limits: tiered ? undefined : limits };
     },
     streamInfo: (stream, signal) =>
       must<StreamInfo>(`STREAM.INFO.${stream}`, undefined, `read stream "${stream}"`, signal),
@@ -251,6 +282,10 @@ interface SubjectAnswer {
 }
 interface AccountAnswer {
   readonly domain?: string;
+  readonly storage?: number;
+  readonly memory?: number;
+  readonly limits?: AccountLimits;
+  readonly tiers?: object;
   readonly api?: { readonly level?: number | string };
 }
 interface MessageAnswer {

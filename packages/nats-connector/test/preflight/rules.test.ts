@@ -1,0 +1,322 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { judge } from "../../src/preflight/preflight.js";
+import { rules } from "../../src/preflight/rules.js";
+import { type Change, consumerOf, factsOf, NOW, recordOf, streamOf } from "./facts-fixture.js";
+
+type Breach = readonly [id: string, severity: "error" | "warning" | "note", what: string, change: Change];
+
+const deadLetters = (stream: ReturnType<typeof streamOf> | undefined, subject = "dlq.rows") => ({
+  badData: { behavior: "dead_letter", subject } as const,
+  deadLetters: { subject, stream, known: true },
+});
+const rates = { first_ts: "2026-01-31T11:00:00Z", last_ts: "2026-01-31T11:00:10Z" };
+const workQueue = { stream: streamOf("IN", { retention: "workqueue" }) };
+const interest = { stream: streamOf("IN", { retention: "interest" }) };
+
+/** At least one way to break each rule. */
+const breaches: readonly Breach[] = [
+  ["source-stream-missing", "error", "no stream", { source: { stream: undefined } }],
+  [
+    "state-of-another-stream",
+    "error",
+    "a foreign checkpoint",
+    { source: { positions: [recordOf({ stream: "OLD" })] } },
+  ],
+  ["stream-replaced", "error", "a stream that is too short", { source: { positions: [recordOf({ lastSeq: 101 })] } }],
+  [
+    "stream-replaced",
+    "error",
+    "another creation",
+    { source: { positions: [recordOf({ created: "2025-01-01T00:00:00Z" })] } },
+  ],
+  [
+    "stream-replaced",
+    "error",
+    "another message at the position",
+    { source: { positions: [recordOf({ lastTs: "1" })], storedAtPosition: "2" } },
+  ],
+  ["position-gone", "error", "a purged stream", { source: { stream: streamOf("IN", {}, { first_seq: 60 }) } }],
+  [
+    "position-gone",
+    "warning",
+    "a purged stream, filtered",
+    { source: { stream: streamOf("IN", {}, { first_seq: 60 }) }, sourceTable: { filterSubjects: ["in.a"] } },
+  ],
+  [
+    "retention-outruns-reader",
+    "error",
+    "max_age below the recovery time",
+    { source: { stream: streamOf("IN", { max_age: 30e9 }) } },
+  ],
+  [
+    "retention-outruns-reader",
+    "warning",
+    "an old next message",
+    { source: { stream: streamOf("IN", { max_age: 3600e9 }), next: { seq: 51, storedAtMs: NOW - 3_300_000 } } },
+  ],
+  [
+    "size-limit-outruns-reader",
+    "warning",
+    "a full stream",
+    { source: { stream: streamOf("IN", { max_msgs: 100 }, { ...rates, first_seq: 48, last_seq: 147 }) } },
+  ],
+  [
+    "rate-limit-below-inflow",
+    "warning",
+    "more messages than the limit",
+    { source: { stream: streamOf("IN", {}, rates), rateLimit: 5 } },
+  ],
+  [
+    "superseded-before-read",
+    "warning",
+    "a limit per subject",
+    { source: { stream: streamOf("IN", { max_msgs_per_subject: 1 }) } },
+  ],
+  [
+    "start-beyond-end",
+    "error",
+    "a start behind the end",
+    { source: { positions: [] }, sourceTable: { deliver: { policy: "by_start_sequence", startSequence: 500 } } },
+  ],
+  [
+    "start-skips-messages",
+    "note",
+    "deliver_policy new",
+    { source: { positions: [], next: undefined }, sourceTable: { deliver: { policy: "new" } } },
+  ],
+  [
+    "start-skips-messages",
+    "note",
+    "a late beginning",
+    { source: { positions: [], stream: streamOf("IN", {}, { first_seq: 51 }) } },
+  ],
+  ["ack-policy-unsound", "error", "no acks on interest", { source: interest, sourceTable: { ackPolicy: "none" } }],
+  ["ack-wait-below-checkpoint", "error", "a short ack_wait", { source: workQueue, sourceTable: { ackWaitMs: 1000 } }],
+  [
+    "ack-wait-below-checkpoint",
+    "warning",
+    "a scarce ack_wait",
+    { source: workQueue, sourceTable: { ackWaitMs: 2000 } },
+  ],
+  [
+    "ack-window-small",
+    "warning",
+    "a limit of the stream",
+    { source: { stream: streamOf("IN", { retention: "workqueue", consumer_limits: { max_ack_pending: 100 } }) } },
+  ],
+  [
+    "work-queue-start",
+    "error",
+    "a start elsewhere",
+    { source: workQueue, sourceTable: { deliver: { policy: "new" } } },
+  ],
+  [
+    "work-queue-shared",
+    "error",
+    "a stranger's consumer",
+    { source: { ...workQueue, consumers: [{ info: consumerOf("other"), own: false }] } },
+  ],
+  [
+    "work-queue-shared",
+    "error",
+    "another statement",
+    { source: workQueue, pipeline: { beside: [{ name: "q", source: factsOf().source?.table, sink: undefined }] } },
+  ],
+  ["interest-not-held", "note", "a first start", { source: { ...interest, positions: [] } }],
+  ["interest-not-held", "warning", "a consumer that is gone", { source: interest }],
+  ["consumer-replicas", "error", "more than the stream has", { sourceTable: { numReplicas: 5 } }],
+  ["consumer-replicas", "error", "fewer on interest", { source: interest, sourceTable: { numReplicas: 1 } }],
+  ["consumer-limit", "error", "no room for one more", { source: { stream: streamOf("IN", { max_consumers: 1 }) } }],
+  ["filter-matches-nothing", "error", "a foreign subject", { sourceTable: { filterSubjects: ["other.>"] } }],
+  [
+    "several-filters-unsupported",
+    "error",
+    "an old server",
+    {
+      sourceTable: { filterSubjects: ["in.a", "in.b"] },
+      system: { capabilities: { version: "2.9.10", consumerMetadata: false, ackAllOnReplicas: false } },
+    },
+  ],
+  ["sink-stream-missing", "error", "no stream", { sink: { stream: undefined } }],
+  ["sink-stream-read-only", "error", "a mirror", { sink: { stream: streamOf("OUT", { mirror: {} }) } }],
+  ["sink-subject-not-captured", "error", "another subject", { sink: { pattern: "elsewhere.rows" } }],
+  [
+    "sink-without-acks",
+    "error",
+    "no_ack",
+    { sink: { stream: streamOf("OUT", { no_ack: true, duplicate_window: 120e9 }) } },
+  ],
+  [
+    "sink-interest-unheld",
+    "warning",
+    "nobody listens",
+    { sink: { stream: streamOf("OUT", { retention: "interest", duplicate_window: 120e9 }, { consumer_count: 0 }) } },
+  ],
+  [
+    "sink-discards-new",
+    "warning",
+    "a limited stream",
+    { sink: { stream: streamOf("OUT", { discard: "new", max_msgs: 10, duplicate_window: 120e9 }) } },
+  ],
+  [
+    "sink-replaces-rows",
+    "warning",
+    "a limit per subject",
+    { sink: { stream: streamOf("OUT", { max_msgs_per_subject: 1, duplicate_window: 120e9 }) } },
+  ],
+  [
+    "sink-message-limit",
+    "note",
+    "a small limit",
+    { sink: { stream: streamOf("OUT", { max_msg_size: 100, duplicate_window: 120e9 }) } },
+  ],
+  [
+    "duplicate-window-short",
+    "warning",
+    "a short window",
+    { sink: { stream: streamOf("OUT", { duplicate_window: 10e9 }) } },
+  ],
+  ["duplicates-possible", "note", "no message id", { sinkTable: { messageId: undefined } }],
+  ["core-publish-into-stream", "error", "a captured subject", { coreSink: { capturedBy: ["OUT"] } }],
+  [
+    "core-publish-into-stream",
+    "warning",
+    "a captured subject, at most once",
+    { coreSink: { capturedBy: ["OUT"] }, coreSinkTable: { delivery: "at_most_once" } },
+  ],
+  ["at-most-once-chosen", "note", "delivery", { sinkTable: { delivery: "at_most_once" } }],
+  ["bad-data-dropped", "warning", "drop", { source: { badData: { behavior: "drop" } } }],
+  ["dead-letter-not-captured", "error", "no stream", { source: deadLetters(undefined) }],
+  ["dead-letter-not-captured", "error", "no stream, at the sink", { sink: deadLetters(undefined) }],
+  ["dead-letter-loop", "error", "read by the source", { source: deadLetters(streamOf("IN"), "in.dead") }],
+  ["dead-letter-loop", "error", "of the sink, read by the source", { sink: deadLetters(streamOf("IN"), "in.dead") }],
+  [
+    "dead-letter-dropped",
+    "error",
+    "interest without a consumer",
+    { source: deadLetters(streamOf("DLQ", { retention: "interest" }, { consumer_count: 0 }), "dlq.rows") },
+  ],
+  [
+    "dead-letter-full",
+    "warning",
+    "discard new",
+    { source: deadLetters(streamOf("DLQ", { discard: "new", max_msgs: 5 })) },
+  ],
+  [
+    "output-feeds-input",
+    "error",
+    "a loop",
+    { sink: { pattern: "in.rows", stream: streamOf("IN", { duplicate_window: 120e9 }) } },
+  ],
+  ["state-not-durable", "warning", "memory", { pipeline: { durableState: false } }],
+  [
+    "state-not-durable",
+    "error",
+    "memory and new",
+    { pipeline: { durableState: false }, sourceTable: { deliver: { policy: "new" } } },
+  ],
+  ["core-source-misses", "warning", "a Core source", { coreSource: {} }],
+  ["core-overflow-drops", "note", "drop_newest", { coreSource: { onOverflow: "drop_newest" } }],
+  [
+    "permission-missing",
+    "error",
+    "a denied subject",
+    { system: { denied: [{ operation: "publish", subject: "out.rows" }] } },
+  ],
+  ["not-all-readable", "note", "a limited user", { system: { unread: ["the account's limits"] } }],
+  ["single-replica", "warning", "in a cluster", { source: { stream: streamOf("IN", { num_replicas: 1 }) } }],
+  [
+    "single-replica",
+    "note",
+    "on one server",
+    { source: { stream: streamOf("IN", { num_replicas: 1 }) }, system: { clustered: false } },
+  ],
+  [
+    "replica-behind",
+    "warning",
+    "an offline replica",
+    {
+      source: {
+        stream: streamOf("IN", {}, {}, { cluster: { replicas: [{ name: "n2", current: false, offline: true }] } }),
+      },
+    },
+  ],
+  [
+    "stored-in-memory",
+    "warning",
+    "memory",
+    { source: { stream: streamOf("IN", { storage: "memory", num_replicas: 1 }) } },
+  ],
+  [
+    "flushed-late",
+    "warning",
+    "async",
+    { sink: { stream: streamOf("OUT", { persist_mode: "async", duplicate_window: 120e9 }) } },
+  ],
+  [
+    "storage-nearly-full",
+    "warning",
+    "95 of 100 bytes",
+    {
+      system: {
+        account: {
+          level: 5,
+          domain: undefined,
+          storage: 95,
+          memory: 0,
+          limits: { max_storage: 100, max_memory: -1, max_streams: -1, max_consumers: -1 },
+        },
+      },
+    },
+  ],
+  [
+    "unsafe-clustered-version",
+    "warning",
+    "2.9.10",
+    { system: { capabilities: { version: "2.9.10", consumerMetadata: false, ackAllOnReplicas: false } } },
+  ],
+];
+
+test("a healthy pipeline breaks no rule", () => {
+  expect(judge(factsOf()).findings).toEqual([]);
+  const ids = judge(
+    factsOf({ source: { positions: [], next: { seq: 1, storedAtMs: NOW } }, coreSinkTable: {} }),
+  ).findings.map(({ id }) => id);
+  expect(ids).toEqual([]);
+});
+
+test.each(breaches)("%s is a finding of severity %s: %s", (id, severity, _what, change) => {
+  const found = judge(factsOf(change)).findings.filter((finding) => finding.id === id);
+  expect(found[0]).toMatchObject({ id, severity });
+  for (const { message, explanation, remedy } of found) {
+    for (const text of [message, explanation, remedy]) expect(text).not.toMatch(/undefined|NaN|Infinity|\[object/);
+    expect(explanation).toMatch(/\.$/);
+    expect(message).not.toMatch(/\.$/);
+  }
+});
+
+test("every rule can be broken, and has an id of its own", () => {
+  const ids = rules.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+  expect([...new Set(breaches.map(([id]) => id))].sort()).toEqual([...ids].sort());
+  for (const id of ids) expect(id).toMatch(/^[a-z0-9]+(-[a-z0-9]+)+$/);
+});
+
+test("the gravest findings come first", () => {
+  const { findings } = judge(factsOf({ sinkTable: { messageId: undefined }, source: { stream: undefined } }));
+  expect(findings.map(({ severity }) => severity)).toEqual(["error", "note"]);
+});
+
+describe("docs/preflight.md", () => {
+  const rows = readFileSync(new URL("../../../../docs/preflight.md", import.meta.url), "utf8").matchAll(
+    /^\| `([a-z0-9-]+)` \| ([a-z]+) \| ([a-z]+) \| (.+) \|$/gm,
+  );
+  const documented = [...rows].map(([, id, severity, side, explanation]) => ({ id, severity, side, explanation }));
+
+  test("names every rule in order, with its severity and why it matters", () => {
+    expect(documented).toEqual(
+      rules.map(({ id, severity, side, explanation }) => ({ id, severity, side, explanation })),
+    );
+  });
+});
