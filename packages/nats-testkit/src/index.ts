@@ -6,7 +6,30 @@ export type { FaultProxy, FaultProxyCounters, FaultProxyOptions, ProxyDirection 
 export { startFaultProxy } from "./fault-proxy.js";
 export { findServerBinary } from "./find-server-binary.js";
 export { findFreePort } from "./free-port.js";
+export type {
+  Finding,
+  InvariantChecker,
+  InvariantOptions,
+  InvariantReport,
+  LostRange,
+  MisplacedOutput,
+} from "./invariants.js";
+export { createInvariantChecker } from "./invariants.js";
 export type { JwtAccount, JwtOperator, JwtUser, JwtUserOptions } from "./jwt-operator.js";
 export { createJwtOperator } from "./jwt-operator.js";
 export type { NatsServer, NatsServerOptions } from "./nats-server.js";
 export { startNatsServer } from "./nats-server.js";
+export type { Random } from "./random.js";
+export { createRandom } from "./random.js";
+export type {
+  Disturbance,
+  DisturbanceActions,
+  DisturbanceArgs,
+  DisturbanceKind,
+  DisturbanceKinds,
+  RunScheduleOptions,
+  Schedule,
+  ScheduleOptions,
+  ScheduleRecord,
+} from "./schedule.js";
+export { planSchedule, runSchedule } from "./schedule.js";
