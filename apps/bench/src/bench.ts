@@ -8,6 +8,8 @@ import { type BenchStreams, openBenchStreams } from "./contest/streams.js";
 export interface BenchOptions {
   /** Few turns, small payloads only: what CI has time for. */
   readonly short: boolean;
+  /** Counted turns per race; undefined: as many as the length of the run asks for. */
+  readonly turns: number | undefined;
   /** Folder for CPU profiles; undefined: none. */
   readonly profileTo: string | undefined;
 }
@@ -31,11 +33,14 @@ const SIZES = [
 ];
 
 /** Starts a server of its own on 127.0.0.1 for all lanes of a run. */
-export async function openBench({ short, profileTo }: BenchOptions): Promise<Bench> {
+export async function openBench({
+  short,
+  turns = short ? TURNS.short : TURNS.long,
+  profileTo,
+}: BenchOptions): Promise<Bench> {
   if (profileTo !== undefined) mkdirSync(profileTo, { recursive: true });
   const server = await startNatsServer();
   const streams = await openBenchStreams(server.url);
-  const turns = short ? TURNS.short : TURNS.long;
   return {
     short,
     streams,
@@ -49,7 +54,7 @@ export async function openBench({ short, profileTo }: BenchOptions): Promise<Ben
       servers: server.url,
       ...more,
     }),
-    race: (lane, race) => runRace(lane, race, streams, { turns, warmUp: 2, profileTo }),
+    race: (lane, race) => runRace(lane, race, streams, { turns, warmUp: 2, profileTo, serverPid: server.pid }),
     async [Symbol.asyncDispose]() {
       await streams[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

@@ -23,12 +23,14 @@ const PROFILES = fileURLToPath(new URL("../profiles", import.meta.url));
 const USAGE = `node dist/main.js [--short] [--profile[=DIR]] [lane…]
   lanes: ${Object.keys(lanes).join(", ")}; all when none is named
   --short    few turns and small payloads, held to the CI floors (apps/bench/src/floors.ts); exit code 1 below one
+  --turns N  counted turns per race
   --profile  CPU profiles of every process, into apps/bench/profiles`;
 
 const { values, positionals } = parseArgs({
   options: {
     short: { type: "boolean", default: false },
     profile: { type: "boolean", default: false },
+    turns: { type: "string" },
     help: { type: "boolean", default: false },
   },
   allowPositionals: true,
@@ -40,7 +42,11 @@ if (values.help || unknown.length > 0) {
 }
 
 let missed = 0;
-await using bench = await openBench({ short: values.short, profileTo: values.profile ? PROFILES : undefined });
+await using bench = await openBench({
+  short: values.short,
+  turns: values.turns === undefined ? undefined : Number(values.turns),
+  profileTo: values.profile ? PROFILES : undefined,
+});
 for (const [name, run] of Object.entries(lanes)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   missed += report(name, await run(bench), values.short ? "ci" : "goal");

@@ -6,11 +6,12 @@ export function report(lane: string, outcomes: readonly Outcome[], heldTo: "ci" 
   const number = (value: number): string => Math.round(value).toLocaleString("en");
   const speeds = outcomes.flatMap((outcome) => outcome.speeds);
   console.table(
-    speeds.map(({ race, entrant, perSecond, low, high, cpuMicros }) => ({
+    speeds.map(({ race, entrant, perSecond, low, high, cpuMicros, serverMicros }) => ({
       [lane]: `${race}: ${entrant}`,
       "msg/s": number(perSecond),
       spread: `${number(low)}–${number(high)}`,
       "cpu µs/msg": cpuMicros?.toFixed(2) ?? "",
+      "server's": serverMicros?.toFixed(2) ?? "",
     })),
   );
   const ratios = outcomes.flatMap((outcome) => outcome.ratios);

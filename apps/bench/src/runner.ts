@@ -35,6 +35,7 @@ export function runContest(contest: Contest, turns = 15, turnMs = 60): Outcome {
     low: perSecond(quantile(times, 0.75)),
     high: perSecond(quantile(times, 0.25)),
     cpuMicros: undefined,
+    serverMicros: undefined,
   });
   const [a, b] = contest.labels;
   const name = `${contest.name}: ${a} / ${b}`;

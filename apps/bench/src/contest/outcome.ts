@@ -8,6 +8,8 @@ export interface Speed {
   readonly high: number;
   /** CPU of the process, in microseconds per message; undefined where several shared a process. */
   readonly cpuMicros: number | undefined;
+  /** CPU of the server meanwhile, per message. */
+  readonly serverMicros: number | undefined;
 }
 
 /** How many times `a` is as fast as `b`. */
@@ -18,7 +20,7 @@ export interface Ratio {
   readonly value: number;
   readonly low: number;
   readonly high: number;
-  /** The same of the CPU per message: less at the mercy of the machine, but blind to waiting. */
+  /** The same of the CPU per message, process and server together: steadier on a busy machine, but blind to waiting. */
   readonly cpu: number | undefined;
 }
 

@@ -2,6 +2,7 @@ import { quantile } from "../quantile.js";
 import type { Job } from "./entrant.js";
 import { type RunningEntrant, startEntrant, type Timing } from "./entrant-runner.js";
 import type { Outcome } from "./outcome.js";
+import { cpuOfProcess } from "./server-cpu.js";
 import type { BenchStreams } from "./streams.js";
 
 /** Who races, on what. The first ratio of a name is of `[a, b]`: how many times a is as fast as b. */
@@ -19,6 +20,12 @@ export interface RaceOptions {
   /** Turns before those, not counted. */
   readonly warmUp: number;
   readonly profileTo: string | undefined;
+  readonly serverPid: number;
+}
+
+/** One turn, with what it cost the server. */
+interface Turn extends Timing {
+  readonly serverMs: number;
 }
 
 /**
@@ -28,7 +35,7 @@ export interface RaceOptions {
 export async function runRace(lane: string, race: Race, streams: BenchStreams, options: RaceOptions): Promise<Outcome> {
   const names = Object.keys(race.entrants);
   const running = new Map<string, RunningEntrant>();
-  const timings = new Map<string, Timing[]>(names.map((name) => [name, []]));
+  const timings = new Map<string, Turn[]>(names.map((name) => [name, []]));
   try {
     for (const [name, job] of Object.entries(race.entrants)) {
       running.set(name, await startEntrant(job, `${lane} ${race.name} ${name}`, options.profileTo));
@@ -37,31 +44,33 @@ export async function runRace(lane: string, race: Race, streams: BenchStreams, o
       for (const name of round % 2 === 0 ? names : names.toReversed()) {
         const job = race.entrants[name] as Job;
         await streams.renewOutput();
+        const before = cpuOfProcess(options.serverPid);
         const timing = await (running.get(name) as RunningEntrant).turn(round + options.warmUp);
+        const serverMs = cpuOfProcess(options.serverPid) - before;
         if (race.writes) await streams.expectOutput(job.count, `${lane} ${race.name}: ${name}`);
-        if (round >= 0) timings.get(name)?.push(timing);
+        if (round >= 0) timings.get(name)?.push({ ...timing, serverMs });
       }
     }
   } finally {
     for (const entrant of running.values()) await entrant.close();
   }
   const speedsOf = (name: string): number[] => perTurn(race, name, timings, (turn) => turn.ms).map((ms) => 1000 / ms);
-  const cpuOf = (name: string): number =>
-    quantile(
-      perTurn(race, name, timings, (turn) => turn.cpuMs * 1000),
-      0.5,
-    );
+  const median = (name: string, measure: (turn: Turn) => number): number =>
+    quantile(perTurn(race, name, timings, measure), 0.5);
+  const cpuOf = (name: string): number => median(name, (turn) => turn.cpuMs * 1000);
+  const bothOf = (name: string): number => median(name, (turn) => turn.cpuMs + turn.serverMs);
   return {
     speeds: names.map((name) => ({
       race: race.name,
       entrant: name,
       ...spread(speedsOf(name), "perSecond"),
       cpuMicros: cpuOf(name),
+      serverMicros: median(name, (turn) => turn.serverMs * 1000),
     })),
     ratios: race.ratios.map(([a, b]) => {
       const others = speedsOf(b);
       const ratios = speedsOf(a).map((speed, round) => speed / (others[round] as number));
-      return { name: `${lane} ${race.name}: ${a} / ${b}`, ...spread(ratios, "value"), cpu: cpuOf(b) / cpuOf(a) };
+      return { name: `${lane} ${race.name}: ${a} / ${b}`, ...spread(ratios, "value"), cpu: bothOf(b) / bothOf(a) };
     }),
   };
 }
@@ -70,11 +79,11 @@ export async function runRace(lane: string, race: Race, streams: BenchStreams, o
 function perTurn(
   race: Race,
   name: string,
-  timings: ReadonlyMap<string, readonly Timing[]>,
-  measure: (timing: Timing) => number,
+  timings: ReadonlyMap<string, readonly Turn[]>,
+  measure: (turn: Turn) => number,
 ): number[] {
   const { count } = race.entrants[name] as Job;
-  return (timings.get(name) ?? []).map((timing) => measure(timing) / count);
+  return (timings.get(name) ?? []).map((turn) => measure(turn) / count);
 }
 
 function spread<Middle extends string>(values: readonly number[], middle: Middle) {
