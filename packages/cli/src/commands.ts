@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { checkCommand } from "./commands/check.js";
+import { checkpointCommand } from "./commands/checkpoint.js";
 import { runCommand } from "./commands/run.js";
 import type { Output } from "./main.js";
 
@@ -9,4 +10,4 @@ export interface CliCommand {
   register(program: Command, output: Output, exit: (code: number) => void): void;
 }
 
-export const commands: readonly CliCommand[] = [runCommand, checkCommand];
+export const commands: readonly CliCommand[] = [runCommand, checkCommand, checkpointCommand];

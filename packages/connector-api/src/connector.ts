@@ -3,7 +3,7 @@ import type { ConnectorOptions } from "./connector-options.js";
 import type { SinkOperator, SourceOperator } from "./operator.js";
 import type { OperatorConfig } from "./operator-config.js";
 import type { SplitState } from "./operator-context.js";
-import type { Explanation, InputPlace, PipelinePlan, Preflight, TablePlan } from "./pipeline-plan.js";
+import type { Explanation, InputPlace, MovedSplit, PipelinePlan, Preflight, TablePlan } from "./pipeline-plan.js";
 import type { JsonObject } from "./row.js";
 
 export type TableType = "source" | "sink";
@@ -101,6 +101,8 @@ export interface Connector<Profile = unknown, Table = unknown> {
   tableType(profile: Profile, table: Table): TableType;
   /** Needed of a connector with sources. */
   sourceCapabilities?(profile: Profile, table: Table): SourceCapabilities;
+  /** True for a sink that keeps the position itself, so that the host's checkpoints are a cache of it (exactly once). */
+  keepsProgress?(profile: Profile, table: Table): boolean;
   /** The schema a table implies by itself; undefined when the user must declare one. */
   getSchema(profile: Profile, table: Table, schema: ConnectionSchema | undefined): ConnectionSchema | undefined;
   /**
@@ -147,14 +149,14 @@ export interface Connector<Profile = unknown, Table = unknown> {
    */
   explain?(plan: PipelinePlan<Profile, Table>, signal: AbortSignal): Promise<Explanation>;
   /**
-   * The state of one split of a source, moved so that the input at `place` is read next. Rejects with USAGE when nothing
-   * can be read from there (any more), naming what could be, and with the coded errors of a start when the input is no
-   * longer the one of the state.
+   * Moves the state of one split of a source, so that the input at `place` is read next. The place is one of the input
+   * as it is now, also when that is no longer the one of the state. Rejects with USAGE when nothing can be read from
+   * there (any more), naming what could be.
    */
   moveSplit?(
     source: TablePlan<Profile, Table>,
     state: SplitState,
     place: InputPlace,
     signal: AbortSignal,
-  ): Promise<SplitState>;
+  ): Promise<MovedSplit>;
 }

@@ -68,6 +68,7 @@ export type {
   Explanation,
   Finding,
   InputPlace,
+  MovedSplit,
   PipelinePlan,
   Preflight,
   Severity,

@@ -73,3 +73,12 @@ export interface Explanation {
 
 /** A place in the input of a split: the input with this number, or the first one stored at or after a time (RFC 3339). */
 export type InputPlace = { readonly sequence: number } | { readonly time: string };
+
+/** A split's state at another place. */
+export interface MovedSplit {
+  readonly state: SplitState;
+  /** From where to where, for people. */
+  readonly summary: string;
+  /** Inputs between the old place and a new one ahead of it, which would never be read; 0 for a step back. */
+  readonly skips: number;
+}

@@ -34,6 +34,8 @@ import type { Dialler } from "./connection-test/test-session.js";
 import { testConnection, testTable } from "./connection-test/test-table.js";
 import { describeProfile } from "./describe-profile.js";
 import { icon } from "./icon.js";
+import { moveSplit } from "./inspect/move-split.js";
+import { withLink } from "./inspect/with-link.js";
 import { makeOperator, type OperatorParts } from "./make-operator.js";
 import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
@@ -233,6 +235,8 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
     },
     testProfile: (profile, signal) => testConnection(dialler(profile), signal),
     autocomplete: (profile, signal) => autocomplete(dialler(profile), signal),
+    moveSplit: ({ name, profile, table }, state, place, signal) =>
+      withLink(name, dialler(profile), signal, ({ api }) => moveSplit(api, table, state, place, signal)),
     preflight: async (plan, signal) => judge(await readFacts(plan, dialler, signal)),
   };
 }

@@ -1,6 +1,7 @@
 import { failOnBadData, isConnectorError, type PipelinePlan, type TablePlan } from "@x/connector-api";
 import type { ConnectionConfig } from "../connection-config.js";
-import { type Dialler, TestSession } from "../connection-test/test-session.js";
+import type { Dialler } from "../connection-test/test-session.js";
+import { withLink } from "../inspect/with-link.js";
 import type { OpenConnection } from "../open-connection.js";
 import { permissionsOf } from "../permissions.js";
 import { compileSubjectTemplate } from "../sink/subject-template.js";
@@ -18,15 +19,8 @@ export async function readFacts(
   diallerOf: (profile: ConnectionConfig) => Dialler,
   signal: AbortSignal,
 ): Promise<Facts> {
-  const within = async <T>(side: NatsTable, read: (link: OpenConnection, reader: Reader) => Promise<T>): Promise<T> => {
-    const session = new TestSession(plan.name, signal);
-    try {
-      await session.adopt(await diallerOf(side.profile).connect(session.context));
-      return await read(session.link, new Reader(signal));
-    } finally {
-      await session.close();
-    }
-  };
+  const within = <T>(side: NatsTable, read: (link: OpenConnection, reader: Reader) => Promise<T>): Promise<T> =>
+    withLink(plan.name, diallerOf(side.profile), signal, (link) => read(link, new Reader(signal)));
   const { source, sink } = plan;
   const { name, deterministic, checkpointIntervalMs, recoveryMs, durableState } = plan;
   const beside = (plan.beside ?? []).map((one) => ({

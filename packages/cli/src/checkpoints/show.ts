@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { basename, extname } from "node:path";
+import {
+  type Checkpoint,
+  type CheckpointRef,
+  type CheckpointStore,
+  ConnectorError,
+  didYouMean,
+} from "@x/connector-api";
+import type { Output } from "../main.js";
+import { renderRecord } from "../render/record.js";
+import { withState } from "./with-state.js";
+
+export interface ShowFlags {
+  readonly state: string;
+  readonly checkpoint?: string;
+  readonly json?: boolean;
+}
+
+/** `nats-pipeline checkpoint show` */
+export function showCheckpoint(pipeline: string, flags: ShowFlags, output: Output): Promise<number> {
+  return withState(flags.state, flags.json === true, output, async (store) => {
+    const checkpoint = await findCheckpoint(store, nameOf(pipeline), flags.checkpoint);
+    output.stdout.write(flags.json === true ? `${JSON.stringify(checkpoint)}\n` : renderRecord({ ...checkpoint }));
+    return 0;
+  });
+}
+
+/** An SQL file stands for the pipeline that `run` names after it. */
+function nameOf(pipeline: string): string {
+  return existsSync(pipeline) ? basename(pipeline, extname(pipeline)) : pipeline;
+}
+
+/** The last checkpoint of a pipeline, or the one named `<epoch>-<id>`. USAGE, with what there is, when it is not kept. */
+export async function findCheckpoint(
+  store: CheckpointStore,
+  name: string,
+  asked: string | undefined,
+): Promise<Checkpoint> {
+  const refs = await store.list(name);
+  const kept = refs.map(({ epoch, checkpointId }) => `${epoch}-${checkpointId}`);
+  const ref: CheckpointRef | undefined = asked === undefined ? refs.at(-1) : refs[kept.indexOf(asked)];
+  const found = ref && (await store.read(name, ref));
+  if (found !== undefined) return found;
+  if (kept.length > 0) {
+    const text = `--checkpoint: pipeline "${name}" keeps ${kept.join(", ")}; got "${asked}"`;
+    throw new ConnectorError("USAGE", text);
+  }
+  const names = await store.pipelines();
+  const claimed = names.includes(name);
+  const hint = claimed ? "it has not been run" : `see "checkpoint ls"${didYouMean(name, names)}`;
+  throw new ConnectorError("USAGE", `${store.description} holds no checkpoint of pipeline "${name}"; ${hint}`);
+}
