@@ -1,9 +1,13 @@
 import { createServer, type Server } from "node:net";
 import { findFreePort } from "./free-port.js";
-import { type Faults, openProxiedConnection, type ProxiedConnection } from "./proxied-connection.js";
+import type { FrameVerdict, NatsFrame } from "./nats-frames.js";
+import { type DirectionFaults, openProxiedConnection, type ProxiedConnection } from "./proxied-connection.js";
 
 /** `toTarget` is what the client sends, `fromTarget` what it receives. */
 export type ProxyDirection = "toTarget" | "fromTarget";
+
+/** The end of a proxied connection that is towards the client, or towards the target. */
+export type ProxySide = "client" | "target";
 
 export interface FaultProxyOptions {
   /** Where connections go: a URL such as `nats://127.0.0.1:4222`, or `host:port`. */
@@ -22,9 +26,16 @@ export interface FaultProxyCounters {
   readonly bytesFromTarget: number;
 }
 
+/** An interception, until it is disposed. */
+export interface Interception extends Disposable {
+  /** How many frames were dropped, or cut at. */
+  readonly hits: number;
+}
+
 /**
  * A TCP proxy on 127.0.0.1 that breaks the network on purpose. Faults act on open connections and on new ones, at
- * once, until they are taken back. Bytes are never reordered, changed or dropped within a connection.
+ * once, until they are taken back. Within a connection bytes are never reordered or changed, and none is missing unless
+ * `intercept` drops a frame.
  */
 export interface FaultProxy extends AsyncDisposable {
   readonly port: number;
@@ -33,12 +44,27 @@ export interface FaultProxy extends AsyncDisposable {
   readonly counters: FaultProxyCounters;
   /** Breaks every open connection, on both sides; bytes under way are lost. New ones are accepted. */
   cut(): void;
+  /**
+   * Lets so many more bytes through in a direction, over all connections, and then breaks the connection that brought
+   * the last of them, which still arrives. Once; resolves when that was done.
+   */
+  cutAfter(bytes: number, direction: ProxyDirection): Promise<void>;
+  /**
+   * Breaks one side of every open connection. The other side is told nothing: it stays open, what it sends goes
+   * nowhere, and nothing comes back, as when a machine has lost its power. New connections are accepted.
+   */
+  halfOpen(broken: ProxySide): void;
   /** `true`: the port refuses connections; open ones stay. `false`: it accepts again, on the same port. */
   refuse(on: boolean): Promise<void>;
   /** `true`: connections are accepted and stay open, but bytes are held; `false`: held bytes go on, in order. */
   blackhole(on: boolean, direction?: ProxyDirection): void;
-  /** Every byte arrives so much later, in both directions; throughput stays. 0 ends it. */
-  delay(delayMs: number): void;
+  /** Every byte arrives so much later, in one direction or both; throughput stays. 0 ends it. */
+  delay(delayMs: number, direction?: ProxyDirection): void;
+  /**
+   * Decides on every message that goes in a direction from now on: `pass`, `drop`, or `cut`, which breaks the connection
+   * in place of the message. Knows the NATS protocol without TLS and compression; anything else passes.
+   */
+  intercept(direction: ProxyDirection, decide: (frame: NatsFrame) => FrameVerdict): Interception;
   /** Refuses, cuts and frees the port. Idempotent. */
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -47,8 +73,15 @@ export interface FaultProxy extends AsyncDisposable {
 export async function startFaultProxy(options: FaultProxyOptions): Promise<FaultProxy> {
   const target = parseTarget(options.target);
   const port = options.port ?? (await findFreePort());
-  const faults: Faults = { delayMs: 0, hold: { toTarget: false, fromTarget: false } };
   const counters = { accepted: 0, open: 0, bytesToTarget: 0, bytesFromTarget: 0 };
+  const faults = {
+    toTarget: createDirectionFaults((bytes) => {
+      counters.bytesToTarget += bytes;
+    }),
+    fromTarget: createDirectionFaults((bytes) => {
+      counters.bytesFromTarget += bytes;
+    }),
+  };
   const connections = new Set<ProxiedConnection>();
   let server: Server | undefined;
 
@@ -56,9 +89,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     new Promise((resolve, reject) => {
       const next = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
         counters.accepted++;
-        const connection = openProxiedConnection(client, target, faults, (direction, bytes) => {
-          counters[direction === "toTarget" ? "bytesToTarget" : "bytesFromTarget"] += bytes;
-        });
+        const connection = openProxiedConnection(client, target, faults);
         connections.add(connection);
         counters.open = connections.size;
         connection.onClose(() => {
@@ -81,6 +112,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   const cut = (): void => {
     for (const connection of connections) connection.destroy();
   };
+  const chosen = (direction?: ProxyDirection): DirectionFaults[] =>
+    direction === undefined ? [faults.toTarget, faults.fromTarget] : [faults[direction]];
   const resumeAll = (): void => {
     for (const connection of connections) connection.faultsChanged();
   };
@@ -91,19 +124,54 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
     url: `nats://127.0.0.1:${port}`,
     counters,
     cut,
+    cutAfter(bytes, direction) {
+      return new Promise((resolve) => {
+        faults[direction].bytesUntilCut = bytes;
+        faults[direction].onCut = resolve;
+      });
+    },
+    halfOpen(broken) {
+      for (const connection of connections) connection.breakSide(broken);
+    },
     refuse,
     blackhole(on, direction) {
-      if (direction !== "fromTarget") faults.hold.toTarget = on;
-      if (direction !== "toTarget") faults.hold.fromTarget = on;
+      for (const one of chosen(direction)) one.hold = on;
       resumeAll();
     },
-    delay(delayMs) {
-      faults.delayMs = delayMs;
+    delay(delayMs, direction) {
+      for (const one of chosen(direction)) one.delayMs = delayMs;
+    },
+    intercept(direction, decide) {
+      const { judges } = faults[direction];
+      let hits = 0;
+      const judge = (frame: NatsFrame): FrameVerdict => {
+        const verdict = decide(frame);
+        if (verdict !== "pass") hits += 1;
+        return verdict;
+      };
+      judges.add(judge);
+      return {
+        get hits() {
+          return hits;
+        },
+        [Symbol.dispose]: () => void judges.delete(judge),
+      };
     },
     async [Symbol.asyncDispose]() {
       await refuse(true);
       cut();
     },
+  };
+}
+
+function createDirectionFaults(count: (bytes: number) => void): DirectionFaults {
+  return {
+    delayMs: 0,
+    hold: false,
+    judges: new Set(),
+    bytesUntilCut: Number.POSITIVE_INFINITY,
+    onCut: () => undefined,
+    count,
   };
 }
 

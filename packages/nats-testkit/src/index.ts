@@ -2,7 +2,14 @@ export type { Certificate, CertificateAuthority, CertificateOptions } from "./ce
 export { createCertificateAuthority } from "./certificates.js";
 export type { NatsCluster, NatsClusterOptions } from "./cluster.js";
 export { startNatsCluster } from "./cluster.js";
-export type { FaultProxy, FaultProxyCounters, FaultProxyOptions, ProxyDirection } from "./fault-proxy.js";
+export type {
+  FaultProxy,
+  FaultProxyCounters,
+  FaultProxyOptions,
+  Interception,
+  ProxyDirection,
+  ProxySide,
+} from "./fault-proxy.js";
 export { startFaultProxy } from "./fault-proxy.js";
 export { findServerBinary } from "./find-server-binary.js";
 export { findFreePort } from "./free-port.js";
@@ -17,6 +24,8 @@ export type {
 export { createInvariantChecker } from "./invariants.js";
 export type { JwtAccount, JwtOperator, JwtUser, JwtUserOptions } from "./jwt-operator.js";
 export { createJwtOperator } from "./jwt-operator.js";
+export type { FrameVerdict, NatsFrame } from "./nats-frames.js";
+export { isPublishAck } from "./nats-frames.js";
 export type { NatsServer, NatsServerOptions } from "./nats-server.js";
 export { startNatsServer } from "./nats-server.js";
 export type { Random } from "./random.js";

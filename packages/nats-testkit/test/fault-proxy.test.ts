@@ -112,6 +112,54 @@ describe("startFaultProxy", () => {
     expect(String(await read(2))).toBe("bc");
   });
 
+  it("delays one direction alone", async () => {
+    proxy.delay(60, "fromTarget");
+    const startedAt = performance.now();
+    client.write("a");
+    await expect.poll(() => proxy.counters.bytesToTarget, { interval: 1 }).toBe(1);
+    expect(String(await read(1))).toBe("a");
+    expect(performance.now() - startedAt).toBeGreaterThanOrEqual(55);
+  });
+
+  it("cuts a connection after so many bytes, which arrive", async () => {
+    client.write("before");
+    await read(6);
+    const cut = proxy.cutAfter(4, "fromTarget");
+    const ended = once(client, "end");
+    client.write("1234567");
+    expect(String(await read(4))).toBe("1234");
+    client.resume();
+    await ended;
+    await cut;
+    await expect.poll(() => proxy.counters).toMatchObject({ open: 0, bytesFromTarget: 10 });
+    client = connect(proxy.port, "127.0.0.1");
+    client.write("once only");
+    expect(String(await read(9))).toBe("once only");
+  });
+
+  it("breaks one side and leaves the other open, which hears nothing", async () => {
+    client.write("a");
+    await read(1);
+    proxy.halfOpen("target");
+    client.write("b");
+    await sleep(30);
+    expect(client.read()).toBeNull();
+    expect(client.readyState).toBe("open");
+    expect(proxy.counters.open).toBe(1);
+
+    const other = connect(proxy.port, "127.0.0.1");
+    other.write("c");
+    await once(other, "readable");
+    const gone = once(other, "close");
+    other.on("error", () => undefined).resume();
+    proxy.halfOpen("client");
+    await gone;
+    client.destroy();
+    await sleep(0);
+    proxy.cut();
+    await expect.poll(() => proxy.counters.open).toBe(0);
+  });
+
   it("closes a client when the target is down, and refuses a target without a port", async () => {
     await using down = await startFaultProxy({ target: "127.0.0.1:1" });
     const lost = connect(down.port, "127.0.0.1").resume();
