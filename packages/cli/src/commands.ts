@@ -1,7 +1,9 @@
 import type { Command } from "commander";
 import { checkCommand } from "./commands/check.js";
 import { checkpointCommand } from "./commands/checkpoint.js";
+import { devCommand } from "./commands/dev.js";
 import { runCommand } from "./commands/run.js";
+import { tailCommand } from "./commands/tail.js";
 import type { Output } from "./main.js";
 
 /** One command of the command line. A new command is one file and one word in the list below. */
@@ -10,4 +12,4 @@ export interface CliCommand {
   register(program: Command, output: Output, exit: (code: number) => void): void;
 }
 
-export const commands: readonly CliCommand[] = [runCommand, checkCommand, checkpointCommand];
+export const commands: readonly CliCommand[] = [runCommand, checkCommand, checkpointCommand, tailCommand, devCommand];

@@ -1,7 +1,7 @@
 import { basename, extname } from "node:path";
 import { ConnectorError, parseDuration } from "@x/connector-api";
 import type { Command } from "commander";
-import { type LogLevel, logLevels } from "./render/log.js";
+import { type LogLevel, parseLogLevel } from "./render/log.js";
 
 /** The flags of every command about an SQL file, as commander gives them. */
 export interface ScriptFlags {
@@ -32,7 +32,6 @@ export const stateFlag = [
   "where checkpoints are kept: file:DIR or memory:",
   "file:.nats-pipeline",
 ] as const;
-export const jsonFlag = "--json";
 
 /** Declares them; `json` says what the command prints then. */
 export function addScriptFlags(command: Command, json: string): Command {
@@ -41,15 +40,11 @@ export function addScriptFlags(command: Command, json: string): Command {
     .option("--plugin <file>", "module with formats, connectors or auth of your own; repeatable", append)
     .option("--profiles <file>", "JSON file with connection profiles by name")
     .option("--env-file <file>", "file with NAME=value lines for {{ NAME }}")
-    .option(jsonFlag, json)
+    .option("--json", json)
     .option("--log-level <level>", "debug, info, warn or error", "warn");
 }
 
 export function parseScriptFlags(file: string, flags: ScriptFlags): ScriptOptions {
-  const logLevel = logLevels.find((level) => level === flags.logLevel);
-  if (logLevel === undefined) {
-    throw new ConnectorError("USAGE", `--log-level: expected one of ${logLevels.join(", ")}; got "${flags.logLevel}"`);
-  }
   return {
     file,
     name: flags.name ?? basename(file, extname(file)),
@@ -57,7 +52,7 @@ export function parseScriptFlags(file: string, flags: ScriptFlags): ScriptOption
     profiles: flags.profiles,
     envFile: flags.envFile,
     json: flags.json ?? false,
-    logLevel,
+    logLevel: parseLogLevel(flags.logLevel),
   };
 }
 

@@ -1,16 +1,15 @@
-import {
-  ConnectorError,
-  type OperatorContext,
-  type RecordBatch,
-  type RowValue,
-  type SinkOperator,
-} from "@x/connector-api";
+import { ConnectorError, type OperatorContext, type RecordBatch, type Row, type SinkOperator } from "@x/connector-api";
+import { renderJsonLine } from "./render/json-value.js";
 
 /**
- * The sink of a bare SELECT: rows as JSON lines. A row counts as out once the stream took it; when the reader closes
+ * Prints rows, as JSON lines unless `render` says otherwise. A row counts as out once the stream took it; when the reader closes
  * the pipe (`| head`), `closed` is called once and further rows are dropped without an error.
  */
-export function createStdoutSink(stdout: NodeJS.WritableStream, closed: () => void): SinkOperator {
+export function createStdoutSink(
+  stdout: NodeJS.WritableStream,
+  closed: () => void,
+  render: (row: Readonly<Row>) => string = renderJsonLine,
+): SinkOperator {
   let context: OperatorContext | undefined;
   let pipeClosed = false;
   const onError = (error: NodeJS.ErrnoException): void => {
@@ -38,7 +37,7 @@ export function createStdoutSink(stdout: NodeJS.WritableStream, closed: () => vo
     async processBatch(batch: RecordBatch) {
       if (context === undefined) throw new ConnectorError("CLOSED", "the stdout sink is not open");
       if (batch.rows.length === 0) return;
-      await write(batch.rows.map((row) => `${JSON.stringify(row, printable)}\n`).join(""));
+      await write(batch.rows.map(render).join(""));
       if (!pipeClosed) context.counters.rowsOut += batch.rows.length;
     },
     async flush() {},
@@ -46,12 +45,4 @@ export function createStdoutSink(stdout: NodeJS.WritableStream, closed: () => vo
       stdout.off("error", onError);
     },
   };
-}
-
-/** JSON for what JSON has no type for: bytes as base64, unsafe integers as digits in a string. */
-function printable(_key: string, value: RowValue): unknown {
-  if (typeof value === "bigint") return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  if (value instanceof Uint8Array)
-    return Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64");
-  return value;
 }

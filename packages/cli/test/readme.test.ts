@@ -21,7 +21,8 @@ function leavesOf(command: Command, path: string): [string, Command][] {
 
 const program = createProgram(process, () => {});
 const leaves = leavesOf(program, "");
-const common = flagsUnder(/\n## Flags of every command about an SQL file/);
+const aboutFiles = flagsUnder(/\n## Flags of every command about an SQL file/);
+const aboutServers = flagsUnder(/\n## Flags of every command about a server/);
 
 describe.each(leaves)("%s", (path, command) => {
   const flags = command.options.filter((option) => !option.hidden).map((option) => option.long ?? "");
@@ -30,7 +31,8 @@ describe.each(leaves)("%s", (path, command) => {
     const heading = new RegExp(`\n## \`${path}[ \`]`);
     expect(readme).toMatch(heading);
     const own = flagsUnder(heading);
-    const documented = flags.includes("--plugin") ? [...own, ...common] : own;
+    const common = flags.includes("--servers") ? aboutServers : flags.includes("--plugin") ? aboutFiles : [];
+    const documented = [...own, ...common];
     expect([...documented].sort()).toEqual([...flags].sort());
   });
 

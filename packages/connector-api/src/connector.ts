@@ -3,7 +3,15 @@ import type { ConnectorOptions } from "./connector-options.js";
 import type { SinkOperator, SourceOperator } from "./operator.js";
 import type { OperatorConfig } from "./operator-config.js";
 import type { SplitState } from "./operator-context.js";
-import type { Explanation, InputPlace, MovedSplit, PipelinePlan, Preflight, TablePlan } from "./pipeline-plan.js";
+import type {
+  Explanation,
+  InputPlace,
+  MovedSplit,
+  PipelinePlan,
+  Preflight,
+  ReplayRange,
+  TablePlan,
+} from "./pipeline-plan.js";
 import type { JsonObject } from "./row.js";
 
 export type TableType = "source" | "sink";
@@ -120,6 +128,12 @@ export interface Connector<Profile = unknown, Table = unknown> {
   ): Connection;
   /** Compiles configuration into an operator. No I/O; throws coded errors for a combination that cannot work. */
   makeOperator(profile: Profile, table: Table, config: OperatorConfig, schema: ConnectionSchema): ConstructedOperator;
+  /**
+   * A source that reads a part of what a table's input holds, or a sink's stream as its output, and leaves no trace
+   * there: no position, no acknowledgement, nothing that outlives it or that others notice. Its positions are the numbers
+   * of the inputs. No I/O. Its `open` rejects with STREAM_NOT_FOUND for a table that nothing is kept of.
+   */
+  makeReplay?(table: TablePlan<Profile, Table>, range: ReplayRange): SourceOperator;
   /**
    * Tries a table for real and says step by step what it found. Creates nothing that outlives the call. With `config`
    * the format is tried too, on a sample; without it, or without a schema, the steps that need them say so. Ends soon

@@ -71,6 +71,7 @@ export type {
   MovedSplit,
   PipelinePlan,
   Preflight,
+  ReplayRange,
   Severity,
   TablePlan,
 } from "./pipeline-plan.js";

@@ -82,3 +82,13 @@ export interface MovedSplit {
   /** Inputs between the old place and a new one ahead of it, which would never be read; 0 for a step back. */
   readonly skips: number;
 }
+
+/** A part of what an input holds. */
+export interface ReplayRange {
+  /** Default: the first input that is there. `last` counts inputs from the end. */
+  readonly from?: InputPlace | { readonly last: number };
+  /** Number of the last input. Default: the last one that is there when the replay is opened. */
+  readonly to?: number;
+  /** Goes on behind the end, until the host drains. */
+  readonly follow?: boolean;
+}

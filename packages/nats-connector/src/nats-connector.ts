@@ -34,6 +34,7 @@ import type { Dialler } from "./connection-test/test-session.js";
 import { testConnection, testTable } from "./connection-test/test-table.js";
 import { describeProfile } from "./describe-profile.js";
 import { icon } from "./icon.js";
+import { makeReplay } from "./inspect/make-replay.js";
 import { moveSplit } from "./inspect/move-split.js";
 import { withLink } from "./inspect/with-link.js";
 import { makeOperator, type OperatorParts } from "./make-operator.js";
@@ -120,13 +121,18 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
   /** The format of a table, checked against its columns. */
   const openFormat = (
     table: TableConfig,
-    { type, ...stored }: FormatConfig,
+    config: FormatConfig,
     metadataFields: readonly MetadataField[],
     schema: ConnectionSchema,
   ): PayloadFormat => {
+    const { type, ...stored } = config;
+    const format = resolveFormat(type, formats);
+    checkTableSchema(table, schema, metadataFields, format, format.parse(stored) as never);
+    return openPayload(config, schema);
+  };
+  const openPayload = ({ type, ...stored }: FormatConfig, schema: ConnectionSchema): PayloadFormat => {
     const format = resolveFormat(type, formats);
     const formatOptions = format.parse(stored);
-    checkTableSchema(table, schema, metadataFields, format, formatOptions as never);
     const physical = physicalSchema(schema);
     const unable = new ConnectorError("UNSUPPORTED", `format "${type}" cannot be used here`);
     return {
@@ -215,6 +221,11 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
         table,
       ),
     makeOperator: operatorOf,
+    makeReplay(plan, range) {
+      if (plan.config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");
+      const { openDecoder } = openPayload(plan.config.format, plan.schema);
+      return makeReplay(plan, range, { connect: (context) => connect(plan.profile, context), openDecoder });
+    },
     test(name, profile, table, schema, signal, config) {
       const { format, metadataFields = [] } = config ?? {};
       const known = format !== undefined && schema !== undefined && config !== undefined;

@@ -1,7 +1,14 @@
-import type { Logger } from "@x/connector-api";
+import { ConnectorError, type Logger } from "@x/connector-api";
 
 export const logLevels = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof logLevels)[number];
+
+/** The value of `--log-level`. Throws USAGE for another one. */
+export function parseLogLevel(text: string): LogLevel {
+  const level = logLevels.find((one) => one === text);
+  if (level !== undefined) return level;
+  throw new ConnectorError("USAGE", `--log-level: expected one of ${logLevels.join(", ")}; got "${text}"`);
+}
 
 /** Writes log lines of `level` and above to a stream: `12:00:00 warn  message  key=value …`. */
 export function createLogger(level: LogLevel, write: (line: string) => void): Logger {

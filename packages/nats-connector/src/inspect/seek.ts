@@ -1,23 +1,24 @@
-import type { InputPlace } from "@x/connector-api";
-import { ConnectorError } from "@x/connector-api";
+import { ConnectorError, type InputPlace } from "@x/connector-api";
 import type { JetStreamApi, StreamInfo } from "../jetstream/api.js";
+import { nanosecondsOf } from "../jetstream/position.js";
 
 /**
- * The sequence of the first message stored at or after a time, or behind the last one. Messages lie in the order in
+ * The sequence of the first message stored at or after a time (RFC 3339), or behind the last one. Messages lie in the order in
  * which they were stored, so it is found by halving: about twenty requests in a million messages.
  */
 export async function sequenceAt(
   api: JetStreamApi,
   { config: { name }, state }: StreamInfo,
-  timeMs: number,
+  time: string,
   signal: AbortSignal,
 ): Promise<number> {
+  const wanted = BigInt(nanosecondsOf(time));
   let low = state.first_seq;
   let high = state.last_seq + 1;
   while (low < high) {
     const middle = Math.floor((low + high) / 2);
     const message = await api.getMessage(name, { seq: middle, next_by_subj: ">" }, signal);
-    if (message === undefined || Date.parse(message.time) >= timeMs) high = middle;
+    if (message === undefined || BigInt(nanosecondsOf(message.time)) >= wanted) high = middle;
     else low = message.seq + 1;
   }
   return low;
@@ -47,5 +48,5 @@ export async function resolvePlace(
     const text = `${name} begins at ${begin} with message ${first}: what was stored before is gone`;
     throw new ConnectorError("USAGE", `${text}; give that time or a later one`, { context });
   }
-  return sequenceAt(api, stream, timeMs, signal);
+  return sequenceAt(api, stream, place.time, signal);
 }
