@@ -8,6 +8,7 @@ import { encodeLane } from "./scenarios/encode.js";
 import { pipelineLane } from "./scenarios/pipeline.js";
 import { sinkLane } from "./scenarios/sink.js";
 import { sourceLane } from "./scenarios/source.js";
+import { whereLane } from "./scenarios/where.js";
 
 /** THE list of lanes. */
 const lanes: Readonly<Record<string, (bench: Bench) => Promise<Outcome[]>>> = {
@@ -16,6 +17,7 @@ const lanes: Readonly<Record<string, (bench: Bench) => Promise<Outcome[]>>> = {
   source: sourceLane,
   sink: sinkLane,
   pipeline: pipelineLane,
+  where: whereLane,
 };
 
 const PROFILES = fileURLToPath(new URL("../profiles", import.meta.url));

@@ -11,6 +11,8 @@ export interface Transform<In = Row, Out = Row> {
   readonly name: string;
   /** True when equal input always gives equal output. Exactly-once without staging needs it. */
   readonly deterministic: boolean;
+  /** Rows that it likes to see at once: a host hands over what waits already as one batch, up to so many rows. */
+  readonly preferredRows?: number;
   open(): Promise<void>;
   process(batch: RecordBatch<In>): RecordBatch<Out> | Promise<RecordBatch<Out>>;
   /** Idempotent. */

@@ -73,8 +73,29 @@ export class BatchQueue implements Downstream {
     await new Promise<void>((resolve, reject) => this.#waitingForRoom.push({ resolve, reject }));
   }
 
-  /** The next item; undefined when the queue is empty right now. */
-  take(): QueueItem | undefined {
+  /**
+   * The next item; undefined when the queue is empty right now. Batches of one split that follow one another come as one,
+   * up to `mergedRows` rows.
+   */
+  take(mergedRows = 0): QueueItem | undefined {
+    const first = this.#shift();
+    if (first?.kind !== "batch") return first;
+    const batches = [first.batch];
+    let bytes = first.bytes;
+    let rows = first.batch.rows.length;
+    for (;;) {
+      const next = this.#items[this.#head];
+      if (next?.kind !== "batch" || next.batch.split !== first.batch.split) break;
+      rows += next.batch.rows.length;
+      if (rows > mergedRows) break;
+      this.#shift();
+      batches.push(next.batch);
+      bytes += next.bytes;
+    }
+    return batches.length === 1 ? first : { kind: "batch", batch: merge(batches), bytes };
+  }
+
+  #shift(): QueueItem | undefined {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
     this.#head += 1;
@@ -130,4 +151,14 @@ export class BatchQueue implements Downstream {
     this.#wakeReader = undefined;
     wake?.();
   }
+}
+
+function merge(batches: readonly RecordBatch[]): RecordBatch {
+  const last = batches.at(-1) as RecordBatch;
+  return {
+    rows: batches.flatMap((batch) => batch.rows),
+    split: last.split,
+    positions: batches.flatMap((batch) => batch.positions),
+    end: last.end,
+  };
 }

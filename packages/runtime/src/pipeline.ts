@@ -204,7 +204,7 @@ class Pipeline {
     const { sink, transform } = this.#spec;
     const queue = this.#queue;
     for (;;) {
-      const item = queue.take();
+      const item = queue.take(transform?.preferredRows);
       if (item === undefined) {
         collector.flush();
         if (!(await queue.arrival())) return;

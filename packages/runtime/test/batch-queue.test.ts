@@ -26,6 +26,32 @@ describe("BatchQueue", () => {
     await reached;
   });
 
+  test("merges batches that wait, of one split, up to a number of rows and never over a barrier", async () => {
+    const queue = new BatchQueue({ maxRows: 10, maxBytes: 100 });
+    const sizes = (): number[] => {
+      const found: number[] = [];
+      for (let item = queue.take(5); item !== undefined; item = queue.take(5)) {
+        if (item.kind === "barrier") item.reached(Promise.resolve());
+        else {
+          found.push(item.batch.rows.length);
+          expect(item.batch.positions).toHaveLength(item.batch.rows.length);
+          expect(item.batch.end).toBe(found.reduce((all, rows) => all + rows));
+        }
+      }
+      return found;
+    };
+    queue.accept(batch(2, 2), 1);
+    queue.accept(batch(3, 5), 1);
+    queue.accept(batch(6, 11), 1);
+    const reached = queue.putBarrier(barrier);
+    queue.accept(batch(1, 12), 1);
+    queue.accept({ ...batch(1, 13), split: "1" }, 1);
+    expect(queue.hasRoom).toBe(false);
+    expect(sizes()).toEqual([5, 6, 1, 1]);
+    expect(queue.hasRoom).toBe(true);
+    await reached;
+  });
+
   test("wakes a reader that waits, and the reader counts as idle only while it waits", async () => {
     const queue = new BatchQueue({ maxRows: 10, maxBytes: 100 });
     expect(queue.idle).toBe(false);

@@ -25,6 +25,9 @@ interface Running {
   readonly statement: Awaited<ReturnType<Duckdb["connection"]["prepare"]>>;
 }
 
+/** A batch costs DuckDB a few visits of the event loop however small it is, so that waiting rows go in together. */
+const PREFERRED_ROWS = 8192;
+
 /**
  * Filters and computes with DuckDB. Only the columns that expressions read go in, only row numbers and computed values
  * come out; plain columns are taken from the input rows. DuckDB works on its own thread, so the event loop stays free.
@@ -43,6 +46,7 @@ export function createDuckdbTransform(
 
   return {
     name: "duckdb",
+    preferredRows: PREFERRED_ROWS,
     deterministic: query.deterministic,
     async open() {
       if (running !== undefined || closed) throw new ConnectorError("CLOSED", "this transform was opened before");
@@ -103,10 +107,12 @@ async function evaluateRange(
   end: number,
 ): Promise<Evaluation> {
   input.load(rows, start, end);
-  const result = await statement.stream();
+  // Materialized: one wait per batch, where a streamed result takes one more for each chunk and for its end.
+  const result = await statement.run();
   const kept: number[] = [];
   const computed: RowValue[][] = readers.map(() => []);
-  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+  for (let c = 0; c < result.chunkCount; c++) {
+    const chunk = result.getChunk(c);
     chunk.visitColumnValues(0, (index) => kept.push(index as number));
     for (const [i, read] of readers.entries()) {
       const column = computed[i];

@@ -19,6 +19,7 @@ const entrants: Readonly<Record<string, () => Promise<OpenEntrant>>> = {
   "naive-v3 pipeline": async () => (await import("../baselines/naive.js")).naivePipeline(await client("v3")),
   "ours source": async () => (await import("../ours/source.js")).ourSource,
   "ours sink": async () => (await import("../ours/sink.js")).ourSink,
+  "ours by hand": async () => (await import("../ours/by-hand.js")).ourPipelineByHand,
   "ours pipeline": async () => (await import("../ours/pipeline.js")).ourPipeline,
 };
 

@@ -8,8 +8,11 @@ export interface Job {
   readonly format: string;
   /** Messages per turn. */
   readonly count: number;
-  /** Anything more that an entrant needs to know, such as the delivery guarantee. */
   readonly delivery?: "at_least_once" | "exactly_once";
+  /** What the pipeline's SELECT reads: `*` when absent. */
+  readonly select?: string;
+  /** Its WHERE, in SQL; absent: every row. */
+  readonly where?: string;
 }
 
 /** One way of doing the work of a lane. Lives as long as its process; turns come one at a time. */

@@ -11,8 +11,8 @@ export interface Race {
   /** Name in reports → what its process does. */
   readonly entrants: Readonly<Record<string, Job>>;
   readonly ratios: readonly (readonly [a: string, b: string])[];
-  /** True when each turn must leave its messages in the stream OUT: they are counted. */
-  readonly writes: boolean;
+  /** What share of its messages each turn must leave in the stream OUT, where they are counted. */
+  readonly writes: number;
 }
 
 export interface RaceOptions {
@@ -47,7 +47,7 @@ export async function runRace(lane: string, race: Race, streams: BenchStreams, o
         const before = cpuOfProcess(options.serverPid);
         const timing = await (running.get(name) as RunningEntrant).turn(round + options.warmUp);
         const serverMs = cpuOfProcess(options.serverPid) - before;
-        if (race.writes) await streams.expectOutput(job.count, `${lane} ${race.name}: ${name}`);
+        await streams.expectOutput(Math.round(job.count * race.writes), `${lane} ${race.name}: ${name}`);
         if (round >= 0) timings.get(name)?.push({ ...timing, serverMs });
       }
     }

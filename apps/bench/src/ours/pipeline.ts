@@ -33,7 +33,7 @@ export const ourPipeline: OpenEntrant = async (job) => {
   };
 };
 
-function scriptOf({ servers, format, payload: name, delivery = "at_least_once" }: Job): string {
+function scriptOf({ servers, format, payload: name, delivery = "at_least_once", ...query }: Job): string {
   const data = payload(name);
   const common = { connector: "nats", servers, ...formatOptions(format, data) };
   const source = { ...common, type: "source", stream: streams.input.name };
@@ -41,7 +41,7 @@ function scriptOf({ servers, format, payload: name, delivery = "at_least_once" }
   const sink = { ...common, type: "sink", stream, subject, delivery };
   return `CREATE TABLE source (${data.columns}) WITH (${listOf(source)});
 CREATE TABLE sink (${data.columns}) WITH (${listOf(sink)});
-INSERT INTO sink SELECT * FROM source;
+INSERT INTO sink SELECT ${query.select ?? "*"} FROM source${query.where === undefined ? "" : ` WHERE ${query.where}`};
 `;
 }
 

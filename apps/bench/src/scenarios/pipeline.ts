@@ -13,7 +13,7 @@ export async function pipelineLane(bench: Bench): Promise<Outcome[]> {
     outcomes.push(
       await bench.race("pipeline", {
         name: `json ${size}`,
-        writes: true,
+        writes: 1,
         entrants: {
           "at least once": bench.job("ours pipeline", size, "json", count),
           floor: bench.job("floor pipeline", size, "json", count),
@@ -43,7 +43,7 @@ export async function pipelineLane(bench: Bench): Promise<Outcome[]> {
     outcomes.push(
       await bench.race("pipeline", {
         name: `${format} ${size}`,
-        writes: true,
+        writes: 1,
         entrants: {
           "at least once": bench.job("ours pipeline", size, format, count),
           floor: bench.job("floor pipeline", size, format, count),

@@ -10,7 +10,7 @@ export async function sinkLane(bench: Bench): Promise<Outcome[]> {
     outcomes.push(
       await bench.race("sink", {
         name: size,
-        writes: true,
+        writes: 1,
         entrants: {
           "json rows": bench.job("ours sink", size, "json", count),
           floor: bench.job("floor sink", size, "json", count),

@@ -13,7 +13,7 @@ export async function sourceLane(bench: Bench): Promise<Outcome[]> {
     outcomes.push(
       await bench.race("source", {
         name: size,
-        writes: false,
+        writes: 0,
         entrants: {
           "json rows": bench.job("ours source", size, "json", count),
           "raw bytes": bench.job("ours source", size, "raw_bytes", count),
