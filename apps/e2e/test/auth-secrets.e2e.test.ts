@@ -1,13 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { rmSync } from "node:fs";
-import { Writable } from "node:stream";
-import { main } from "@x/cli";
 import { createCertificateAuthority, createJwtOperator, type NatsServer, startNatsServer } from "@x/nats-testkit";
 import { createUser } from "nkeys.js";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { expectNoSecrets } from "../src/expect-no-secrets.js";
 import { pipelineSql } from "../src/pipeline-sql.js";
-import { type CliResult, runCli, startCli } from "../src/run-cli.js";
+import { runCli, startCli } from "../src/run-cli.js";
+import { runHere } from "../src/run-here.js";
 import { openStreams } from "../src/streams.js";
 import { openWorkFolder } from "../src/work-folder.js";
 
@@ -170,40 +169,20 @@ const cases: Record<string, () => Case> = {
   },
 };
 
-/** What a text stream is given. */
-function sinkOf(written: string[]): Writable {
-  return new Writable({
-    write(chunk, _encoding, done) {
-      written.push(String(chunk));
-      done();
-    },
-  });
-}
-
 test.each(Object.keys(cases))("%s: no secret in any output", async (name) => {
   const { exitCode, sql, env, flags = [], crashes = false } = (cases[name] as () => Case)();
   const file = folder.write(`${name.replaceAll(/\W/g, "-")}.sql`, sql);
   for (const json of [["--json", "--log-level", "debug"], []]) {
     const variables = { NATS_URL: server.url, ...env };
-    const args = ["run", file, "--state", "memory:", "--until-caught-up", ...json, ...flags];
-    const result = crashes ? await runCli(args, { cwd: folder.path, env: variables }) : await runHere(args, variables);
+    const lines = Object.entries(variables).map(([name, value]) => `${name}='${value}'\n`);
+    const envFile = flags.includes("--env-file") ? [] : ["--env-file", folder.write("variables", lines.join(""))];
+    const args = ["run", file, "--state", "memory:", "--until-caught-up", ...json, ...flags, ...envFile];
+    const result = crashes ? await runCli(args, { cwd: folder.path, env: variables }) : await runHere(args);
     expectNoSecrets(result.stdout + result.stderr, secrets, `with ${json.length > 0 ? "--json" : "no flags"}`);
     expect(result.exitCode, result.stderr).toBe(exitCode);
     expect(result.stderr).toMatch(/: [A-Z_]+: /);
   }
 });
-
-/** The command in this process: dozens of runs, and none of them should take a second. */
-async function runHere(
-  args: readonly string[],
-  variables: Record<string, string>,
-): Promise<Omit<CliResult, "pipelines">> {
-  const [stdout, stderr]: [string[], string[]] = [[], []];
-  const lines = Object.entries(variables).map(([name, value]) => `${name}='${value}'\n`);
-  const envFile = args.includes("--env-file") ? [] : ["--env-file", folder.write("variables", lines.join(""))];
-  const exitCode = await main([...args, ...envFile], { stdout: sinkOf(stdout), stderr: sinkOf(stderr) });
-  return { exitCode, stdout: stdout.join(""), stderr: stderr.join("") };
-}
 
 test("while it runs, and in what ends it: no secret in output, title, arguments or state", async () => {
   const operator = createJwtOperator();

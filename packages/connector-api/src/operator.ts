@@ -50,7 +50,8 @@ export interface SourceOperator {
   flush?(barrier: Barrier): Promise<void>;
   /**
    * The checkpoint and everything before it is durable: now, and only now, the source acks. Not called for a failed
-   * checkpoint. A rejected promise is a warning to the host, never a loss: a later ack covers it.
+   * checkpoint. A rejected promise is never a loss but a warning to the host, since a later ack covers it; only
+   * PERMISSION_DENIED ends the run, because no later ack would be taken either.
    */
   checkpointCompleted(checkpointId: number): Promise<void>;
   /** Releases everything it holds. Idempotent. */

@@ -19,6 +19,6 @@ export type {
 } from "./nats-client.js";
 export type { NatsConnectorOptions } from "./nats-connector.js";
 export { natsConnector } from "./nats-connector.js";
-export type { Permissions } from "./permissions.js";
-export { permissionsOf } from "./permissions.js";
+export type { PermissionRequest, Permissions } from "./permissions.js";
+export { mergePermissions, permissionsOf } from "./permissions.js";
 export type { TableConfig } from "./table-config.js";

@@ -1,4 +1,5 @@
 import { ConnectorError, type ErrorCode, isConnectorError, type Retry } from "@x/connector-api";
+import { neededPermission } from "./needed-permission.js";
 
 /**
  * The one place where foreign errors become coded ones: JetStream API errors by `err_code`, server statuses by number,
@@ -203,7 +204,7 @@ export function fromClientError(
   const reason =
     violation === undefined
       ? (known?.rule.reason ?? reasons[code] ?? messageOf(error))
-      : `the server denies this user to ${verbs[violation.operation] ?? violation.operation} "${violation.subject}"; it needs that subject in its ${verbs[violation.operation] ?? violation.operation} permissions`;
+      : denialOf(verbs[violation.operation] ?? violation.operation, violation.subject);
   return new ConnectorError(code, `cannot ${action}: ${reason}`, {
     cause: error,
     context: { ...context, ...violation },
@@ -233,6 +234,12 @@ const reasons: Partial<Record<ErrorCode, string>> = {
 
 /** What both clients call an operation, as the server's configuration does. */
 const verbs: Readonly<Record<string, string>> = { publish: "publish", subscription: "subscribe" };
+
+function denialOf(verb: string, subject: string): string {
+  const needed = neededPermission(subject);
+  const entry = needed === subject ? "that subject" : `"${needed}"`;
+  return `the server denies this user to ${verb} "${subject}"; it needs ${entry} in its ${verb} permissions`;
+}
 
 /** The deepest cause we know: wrappers such as RequestError say less than what they wrap. */
 function findKnown(error: unknown): { rule: Rule; error: unknown } | undefined {

@@ -96,6 +96,11 @@ export async function openConnection(options: DialOptions, context: LinkContext)
       outage.since = undefined;
     },
   });
+  // A server within the domain knows its subjects by their short names, and refuses those.
+  const denials = new Map<string, unknown>();
+  if (options.domain !== undefined) {
+    link.listen({ refused: ({ context, cause }) => void denials.set(String(context.subject), cause) });
+  }
   const { authenticator } = options;
   let renewal: Promise<void> | undefined;
   const boundary = async (): Promise<void> => {
@@ -111,7 +116,7 @@ export async function openConnection(options: DialOptions, context: LinkContext)
   };
   return {
     client,
-    api: createJetStreamApi(client, { domain: options.domain }),
+    api: createJetStreamApi(client, { domain: options.domain, denial: (subject) => denials.get(subject) }),
     domain: options.domain,
     get connected() {
       return link.connected;

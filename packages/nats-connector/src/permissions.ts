@@ -1,5 +1,8 @@
+import type { BadDataConfig } from "@x/connector-api";
 import type { ConnectionConfig } from "./connection-config.js";
-import type { TableConfig } from "./table-config.js";
+import { coversSubject } from "./sink/subject-match.js";
+import { subjectPattern, templateLiterals } from "./sink/subject-template.js";
+import type { JetStreamSourceTable, TableConfig } from "./table-config.js";
 
 /** Subjects a NATS user needs, for the `publish` and `subscribe` allow lists of its permissions. */
 export interface Permissions {
@@ -7,53 +10,107 @@ export interface Permissions {
   readonly subscribe: readonly string[];
 }
 
+type Profile = Pick<ConnectionConfig, "inboxPrefix" | "jetstreamDomain">;
+
+/** One source or sink whose permissions are asked for. The more is known, the shorter the list. */
+export interface PermissionRequest {
+  readonly profile: Profile;
+  readonly table: TableConfig;
+  /** As in `OperatorConfig`: dead letters are published over the operator's own connection. */
+  readonly badData?: BadDataConfig | undefined;
+  /** Whether the source acks on the server, where that is known: on a limits stream it does not, unless it is told to. */
+  readonly acks?: boolean | undefined;
+}
+
 /**
  * What one source or sink needs of the server, and nothing more: everything it asks JetStream, what it publishes, and
- * its own replies below `inbox_prefix`. Pure: by the table alone, so acks are among it unless `consumer.ack_policy` is
- * `none`. A consumer's name begins with the pipeline's and holds its epoch, so it stays a wildcard. `deadLetter` is the
- * `dead_letter.subject` of `bad_data = 'dead_letter'`, whose stream is looked up.
+ * its own replies below `inbox_prefix`. Pure. A consumer's name begins with the pipeline's and holds its epoch, so a
+ * wildcard stands for it. With a JetStream domain every API subject is there twice: a server within the domain checks
+ * the short name, one outside the name with the domain.
  */
-export function permissionsOf(
-  profile: Pick<ConnectionConfig, "inboxPrefix" | "jetstreamDomain">,
-  table: TableConfig,
-  deadLetter?: string,
-): Permissions {
-  const api = profile.jetstreamDomain === undefined ? "$JS.API" : `$JS.${profile.jetstreamDomain}.API`;
-  const inbox = `${profile.inboxPrefix}.>`;
-  const letters = deadLetter === undefined ? [] : [deadLetter, `${api}.STREAM.NAMES`, `${api}.STREAM.INFO.*`];
-  const needs = (publish: readonly string[], subscribe: readonly string[] = [inbox]): Permissions => ({
-    publish: [...new Set([...publish, ...letters])],
-    subscribe: letters.length === 0 ? subscribe : [...new Set([...subscribe, inbox])],
-  });
+export function permissionsOf({ profile, table, badData, acks }: PermissionRequest): Permissions {
+  const own = ownPermissions(profile, table, acks ?? mayAck(table));
+  if (badData?.behavior !== "dead_letter") return mergePermissions([own]);
+  const asked = apiSubjects(profile, ["STREAM.NAMES", "STREAM.INFO.*"]);
+  return mergePermissions([own, { publish: [badData.subject, ...asked], subscribe: [inboxOf(profile)] }]);
+}
+
+/** For one user of several sources, sinks and stores: each subject once, without those that another one covers. */
+export function mergePermissions(all: readonly Permissions[]): Permissions {
+  return {
+    publish: withoutCovered(all.flatMap(({ publish }) => publish)),
+    subscribe: withoutCovered(all.flatMap(({ subscribe }) => subscribe)),
+  };
+}
+
+function ownPermissions(profile: Profile, table: TableConfig, acks: boolean): Permissions {
+  const subscribe = [inboxOf(profile)];
   switch (table.type) {
-    case "jetstream-source":
-      return needs([
-        `${api}.INFO`,
-        `${api}.STREAM.INFO.${table.stream}`,
-        `${api}.STREAM.MSG.GET.${table.stream}`,
-        `${api}.CONSUMER.CREATE.${table.stream}.>`,
-        `${api}.CONSUMER.INFO.${table.stream}.*`,
-        `${api}.CONSUMER.NAMES.${table.stream}`,
-        `${api}.CONSUMER.DELETE.${table.stream}.*`,
-        `${api}.CONSUMER.MSG.NEXT.${table.stream}.*`,
-        ...(table.ackPolicy === "none" ? [] : acksOf(table.stream, profile.jetstreamDomain)),
-      ]);
-    case "core-source":
-      return needs([], [table.queueGroup === undefined ? table.subject : `${table.subject} ${table.queueGroup}`]);
-    case "jetstream-sink":
-      return needs([patternOf(table.subject), `${api}.STREAM.INFO.${table.stream}`]);
-    case "core-sink":
+    case "jetstream-source": {
+      const asked = apiSubjects(profile, ["INFO", `CONSUMER.NAMES.${table.stream}`]);
+      const needed = apiPrefixes(profile).flatMap((api) =>
+        sourceSubjects(api, table, "*", acks, profile.jetstreamDomain),
+      );
+      return { publish: [...asked, ...needed], subscribe };
+    }
+    case "core-source": {
+      const { subject, queueGroup } = table;
+      return { publish: [], subscribe: [queueGroup === undefined ? subject : `${subject} ${queueGroup}`] };
+    }
+    case "jetstream-sink": {
+      const asked = apiSubjects(profile, [`STREAM.INFO.${table.stream}`]);
+      return { publish: [subjectPattern(templateLiterals(table.subject)), ...asked], subscribe };
+    }
+    case "core-sink": {
       // Asked once, to warn of a stream that captures the subject.
-      return needs([patternOf(table.subject), `${api}.STREAM.NAMES`]);
+      const asked = apiSubjects(profile, ["STREAM.NAMES"]);
+      return { publish: [subjectPattern(templateLiterals(table.subject)), ...asked], subscribe };
+    }
   }
 }
 
-/** Ack subjects are `$JS.ACK.<stream>.…`, and `$JS.ACK.<domain>.<account>.<stream>.…` with a domain (ADR-15). */
-function acksOf(stream: string, domain: string | undefined): readonly string[] {
-  return domain === undefined ? [`$JS.ACK.${stream}.>`] : [`$JS.ACK.${stream}.>`, `$JS.ACK.${domain}.*.${stream}.>`];
+/**
+ * What a JetStream source cannot do without, for a consumer's name or `*` for any. With one filter the filter is part of
+ * the subject that creates a consumer, so that a user can be held to it (ADR-15). Ack subjects are
+ * `$JS.ACK.<stream>.<consumer>.…`, and `$JS.ACK.<domain>.<account>.<stream>.<consumer>.…` with a domain.
+ */
+export function sourceSubjects(
+  api: string,
+  { stream, filterSubjects }: JetStreamSourceTable,
+  consumer: string,
+  acks: boolean,
+  domain?: string,
+): readonly string[] {
+  const filter = filterSubjects.length === 1 ? `.${filterSubjects[0]}` : "";
+  const ack = `${stream}.${consumer}.>`;
+  return [
+    `${api}.STREAM.INFO.${stream}`,
+    `${api}.STREAM.MSG.GET.${stream}`,
+    `${api}.CONSUMER.CREATE.${stream}.${consumer}${filter}`,
+    `${api}.CONSUMER.INFO.${stream}.${consumer}`,
+    `${api}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+    `${api}.CONSUMER.DELETE.${stream}.${consumer}`,
+    ...(acks ? [`$JS.ACK.${ack}`, ...(domain === undefined ? [] : [`$JS.ACK.${domain}.*.${ack}`])] : []),
+  ];
 }
 
-/** A template's subjects: each token with a `{column}` is a wildcard. */
-function patternOf(template: string): string {
-  return template.replaceAll(/[^.{}]*\{[^}]*\}[^.]*/g, "*");
+function mayAck(table: TableConfig): boolean {
+  return table.type === "jetstream-source" && table.ackPolicy !== "none";
+}
+
+function apiPrefixes({ jetstreamDomain }: Profile): readonly string[] {
+  return jetstreamDomain === undefined ? ["$JS.API"] : ["$JS.API", `$JS.${jetstreamDomain}.API`];
+}
+
+function apiSubjects(profile: Profile, verbs: readonly string[]): readonly string[] {
+  return apiPrefixes(profile).flatMap((api) => verbs.map((verb) => `${api}.${verb}`));
+}
+
+function inboxOf({ inboxPrefix }: Profile): string {
+  return `${inboxPrefix}.>`;
+}
+
+function withoutCovered(subjects: readonly string[]): readonly string[] {
+  const unique = [...new Set(subjects)];
+  return unique.filter((subject) => !unique.some((other) => other !== subject && coversSubject(other, subject)));
 }

@@ -83,7 +83,9 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
         limits.authRetryWindowMs,
       ).unref();
     }
-    context.logger.warn({ code: error.code, ...error.context }, error.message);
+    // A refused subject is said by who needs it: some can do without, and a user may share the connection.
+    const level = error.code === "PERMISSION_DENIED" ? "debug" : "warn";
+    context.logger[level]({ code: error.code, ...error.context }, error.message);
     for (const each of listeners) each.refused?.(error);
   };
 

@@ -135,6 +135,7 @@ export class CheckpointCoordinator {
     try {
       await this.#options.source.checkpointCompleted(checkpointId);
     } catch (error) {
+      if (isConnectorError(error) && error.code === "PERMISSION_DENIED") throw error;
       const message = error instanceof Error ? error.message : String(error);
       this.#options.logger.warn(
         { checkpointId },

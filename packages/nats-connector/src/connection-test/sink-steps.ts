@@ -1,5 +1,6 @@
 import { type ConnectionSchema, ConnectorError, isConnectorError } from "@x/connector-api";
 import { parseRowTemplate } from "../sink/row-template.js";
+import { subjectPattern, templateLiterals } from "../sink/subject-template.js";
 import { readTargetStream } from "../sink/target-stream.js";
 import type { CoreSinkTable, JetStreamSinkTable } from "../table-config.js";
 import { type Probe, probePermissions } from "./permission-probe.js";
@@ -71,14 +72,9 @@ function coreCapture(session: TestSession, pattern: string): TestStep {
 /** The pattern of a template, and one subject of it. */
 function subjectsOf(source: string, schema: ConnectionSchema | undefined): { pattern: string; tried: string } {
   const literals =
-    schema === undefined ? source.split(/\{[^{}]*\}/) : parseRowTemplate("subject", source, schema).literals;
+    schema === undefined ? templateLiterals(source) : parseRowTemplate("subject", source, schema).literals;
   if (literals.some((literal) => /[\s*>{}]/.test(literal))) {
     throw new ConnectorError("OPTION_INVALID", `subject: "${source}" is no subject to publish to`);
   }
-  const pattern = literals
-    .join("\u0000")
-    .split(".")
-    .map((token) => (token.includes("\u0000") ? "*" : token))
-    .join(".");
-  return { pattern, tried: literals.join(TOKEN) };
+  return { pattern: subjectPattern(literals), tried: literals.join(TOKEN) };
 }

@@ -3,6 +3,7 @@ import { ConnectorError } from "@x/connector-api";
 import { type Capabilities, readCapabilities } from "../capabilities.js";
 import type { ConsumerInfo, NamedConsumerConfig, StoredMessage, StreamInfo } from "../jetstream/api.js";
 import type { AckMode } from "../jetstream/position.js";
+import { sourceSubjects } from "../permissions.js";
 import { resolveAckMode } from "../source/resolve-stream.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 import { checkFilter } from "./filter-overlap.js";
@@ -49,7 +50,7 @@ export function jetStreamSourceSteps(
       async run(signal) {
         const { link } = session;
         const inbox = link.newInbox();
-        const publish = sourceSubjects(link.api.prefix, table, name, known().ackMode);
+        const publish = sourceProbes(link.api.prefix, table, name, known().ackMode);
         const subscribe = [{ subject: inbox, shown: inbox.replace(/[^.]+$/, ">") }];
         return probePermissions(link, { publish, subscribe }, signal);
       },
@@ -100,27 +101,12 @@ function checkStart({ stream, deliver }: JetStreamSourceTable, info: StreamInfo)
 }
 
 /** What the source publishes to. Its consumers' names are its own, so permissions have `*` in their place. */
-function sourceSubjects(
-  prefix: string,
-  { stream, filterSubjects: filters }: JetStreamSourceTable,
-  name: string,
-  ackMode: AckMode,
-): readonly Probe[] {
-  const filter = filters.length === 1 ? `.${filters[0]}` : "";
-  const own = (verb: string, tail = ""): Probe => ({
-    subject: `${prefix}.${verb}.${stream}.${name}${tail}`,
-    shown: `${prefix}.${verb}.${stream}.*${tail}`,
-  });
-  const acks = { subject: `$JS.ACK.${stream}.${name}.1.1.1.0.0`, shown: `$JS.ACK.${stream}.*.>` };
-  return [
-    { subject: `${prefix}.STREAM.INFO.${stream}` },
-    { subject: `${prefix}.STREAM.MSG.GET.${stream}` },
-    own("CONSUMER.CREATE", filter),
-    own("CONSUMER.INFO"),
-    own("CONSUMER.MSG.NEXT"),
-    own("CONSUMER.DELETE"),
-    ...(ackMode === "none" ? [] : [acks]),
-  ];
+function sourceProbes(prefix: string, table: JetStreamSourceTable, name: string, ackMode: AckMode): readonly Probe[] {
+  const shown = sourceSubjects(prefix, table, "*", ackMode !== "none");
+  return sourceSubjects(prefix, table, name, ackMode !== "none").map((subject, i) => ({
+    subject: subject.startsWith("$JS.ACK.") ? subject.replace(">", "1.1.1.0.0") : subject,
+    shown: shown[i] ?? subject,
+  }));
 }
 
 /**

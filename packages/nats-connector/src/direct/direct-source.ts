@@ -198,6 +198,7 @@ export async function saveAndAck(
   await incarnation.save(checkpointId, snapshot);
   await operator.checkpointCompleted(checkpointId).catch((error: unknown) => {
     const { code, message } = toConnectorError(error);
+    if (code === "PERMISSION_DENIED") throw error;
     context.logger.warn({ code, checkpointId }, `cannot ack a checkpoint; a later one covers it: ${message}`);
   });
 }

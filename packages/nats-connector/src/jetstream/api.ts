@@ -30,10 +30,14 @@ export interface JetStreamApi {
   getMessage(stream: string, query: MessageQuery, signal?: AbortSignal): Promise<StoredMessage | undefined>;
 }
 
+const DEFAULT_PREFIX = "$JS.API";
+
 export interface JetStreamApiOptions {
   readonly domain?: string | undefined;
   /** Default 5000. */
   readonly timeoutMs?: number | undefined;
+  /** What the server has said when it refused a publish to this subject, for requests that it then leaves unanswered. */
+  readonly denial?: ((subject: string) => unknown) | undefined;
 }
 
 export type NamedConsumerConfig = ConsumerConfig & { readonly name: string };
@@ -151,7 +155,7 @@ const JS_CONSUMER_NOT_FOUND = 10014;
 const DEFAULT_TIMEOUT_MS = 5000;
 
 export function createJetStreamApi(client: NatsClient, options: JetStreamApiOptions = {}): JetStreamApi {
-  const prefix = options.domain === undefined ? "$JS.API" : `$JS.${options.domain}.API`;
+  const prefix = options.domain === undefined ? DEFAULT_PREFIX : `$JS.${options.domain}.API`;
   const timeout = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
 
   /** The answer, or the error codes in `absent` as undefined. */
@@ -169,7 +173,7 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
       const message = await abortable(client.request(subject, payload, { timeout }), signal);
       answer = JSON.parse(Buffer.from(message.data).toString()) as Answer;
     } catch (error) {
-      throw fromClientError(error, action, { subject });
+      throw fromClientError(options.denial?.(`${DEFAULT_PREFIX}.${verb}`) ?? error, action, { subject });
     }
     if (answer.error === undefined) return answer;
     if (absent !== undefined && answer.error.err_code === absent) return undefined;

@@ -61,6 +61,7 @@ export class PullLoop {
   #silentTicks = 0;
   #unavailable = 0;
   #deliveredSinceTooLarge = true;
+  #unlisten = (): void => {};
   #ticker: NodeJS.Timeout | undefined;
   #backoff: NodeJS.Timeout | undefined;
   #stopped = false;
@@ -86,6 +87,7 @@ export class PullLoop {
 
   start(): void {
     this.#subscription = this.#connection.client.subscribe(this.#inbox, { callback: this.#receive });
+    this.#unlisten = this.#connection.listen({ refused: (error) => this.#refused(error) });
     this.#ticker = setInterval(this.#tick, TICK_MS);
     this.#threshold = this.#batch;
     this.#pull();
@@ -95,6 +97,7 @@ export class PullLoop {
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
+    this.#unlisten();
     clearInterval(this.#ticker);
     clearTimeout(this.#backoff);
     try {
@@ -156,6 +159,15 @@ export class PullLoop {
     }
     this.#unavailable = 0;
     if (this.#outstanding <= this.#threshold) this.#pull();
+  }
+
+  /** Pulls and acks are not answered: that one is refused is known from elsewhere, and without it nothing ever comes. */
+  #refused(error: ConnectorError): void {
+    if (error.code !== "PERMISSION_DENIED") return;
+    const own = `.${this.#stream}.${this.#consumer}`;
+    // Compared without what stands before it: the server may know the subject of a domain under its own name.
+    if (!`${error.context.subject}.`.includes(`${own}.`)) return;
+    this.#fail(fromClientError(error.cause, `read stream "${this.#stream}"`, { stream: this.#stream }));
   }
 
   #giveBack(undelivered: number | undefined): void {

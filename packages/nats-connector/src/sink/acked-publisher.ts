@@ -247,12 +247,8 @@ export class AckedPublisher implements Publisher {
     if (error.code !== "PERMISSION_DENIED" || error.context.operation !== "publish") return;
     const subject = String(error.context.subject);
     if (!this.#window.holdsSubject(subject)) return;
-    this.fail(
-      new ConnectorError("PERMISSION_DENIED", `this user may not publish to "${subject}"`, {
-        cause: error,
-        context: { subject, stream: this.#options.stream },
-      }),
-    );
+    const { stream } = this.#options;
+    this.fail(fromClientError(error.cause, `publish to stream "${stream}"`, { stream }));
   }
 
   #backoffMs(): number {

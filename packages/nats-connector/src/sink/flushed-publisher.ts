@@ -172,7 +172,6 @@ export class FlushedPublisher implements Publisher {
     if (error.code !== "PERMISSION_DENIED" || error.context.operation !== "publish") return;
     const subject = String(error.context.subject);
     if (!this.#window.holdsSubject(subject)) return;
-    const text = `this user may not publish to "${subject}"`;
-    this.fail(new ConnectorError("PERMISSION_DENIED", text, { cause: error, context: { subject } }));
+    this.fail(fromClientError(error.cause, "publish"));
   }
 }

@@ -31,13 +31,23 @@ export function compileSubjectTemplate(source: string, schema: ConnectionSchema,
   const template = parseRowTemplate(option, source, schema);
   for (const column of template.columns) checkColumn(option, column);
   checkLiterals(option, template);
-  const pattern = template.literals
+  const pattern = subjectPattern(template.literals);
+  if (template.columns.length === 0) return { source, constant: true, pattern, subject: () => source };
+  return { source, constant: false, pattern, subject: compile(template) };
+}
+
+/** The text around the columns of a template that is not checked yet. */
+export function templateLiterals(source: string): readonly string[] {
+  return source.split(/\{[^{}]*\}/);
+}
+
+/** All subjects that a template with this text around its columns can give: each token that holds a column is `*`. */
+export function subjectPattern(literals: readonly string[]): string {
+  return literals
     .join("\u0000")
     .split(".")
     .map((token) => (token.includes("\u0000") ? "*" : token))
     .join(".");
-  if (template.columns.length === 0) return { source, constant: true, pattern, subject: () => source };
-  return { source, constant: false, pattern, subject: compile(template) };
 }
 
 function compile(template: RowTemplate): (row: Readonly<Row>) => string {

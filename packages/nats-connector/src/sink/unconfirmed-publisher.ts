@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { ConnectorError, type OperatorContext } from "@x/connector-api";
 import { fromClientError } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
@@ -34,7 +35,9 @@ export class UnconfirmedPublisher implements Publisher {
     this.#epoch = options.link.epoch;
     this.#stopListening = options.link.listen({
       refused: (error) => {
-        if (error.code === "PERMISSION_DENIED" && error.context.operation === "publish") this.fail(error);
+        // Rows never go to system subjects: those are what others on this connection ask for.
+        const isRow = error.context.operation === "publish" && !String(error.context.subject).startsWith("$");
+        if (error.code === "PERMISSION_DENIED" && isRow) this.fail(fromClientError(error.cause, "publish"));
       },
     });
   }
@@ -82,9 +85,12 @@ export class UnconfirmedPublisher implements Publisher {
   async #roundTrip(): Promise<void> {
     const { link, context } = this.#options;
     const messages = this.#messages;
+    const bytes = this.#bytes;
     let kept = link.epoch === this.#epoch;
     try {
       if (messages > 0 && link.connected) await link.client.flush();
+      // A refusal comes before the answer to the flush, but its event takes some more steps to reach us.
+      await nextTurn();
     } catch {
       kept = false;
     }
@@ -98,7 +104,7 @@ export class UnconfirmedPublisher implements Publisher {
     if (kept) context.counters.rowsOut += messages;
     else if (messages > 0) context.logger.warn({ messages }, "the connection broke: these messages may be lost");
     this.#epoch = link.epoch;
-    this.#messages = 0;
-    this.#bytes = 0;
+    this.#messages -= messages;
+    this.#bytes -= bytes;
   }
 }

@@ -1,5 +1,6 @@
 import type { AckReplyReader } from "../jetstream/ack-reply.js";
 import type { AckMode } from "../jetstream/position.js";
+import { fromClientError } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 
 const CONFIRM_TIMEOUT_MS = 5000;
@@ -22,7 +23,9 @@ export function createAcks(mode: AckMode, connection: OpenConnection, replies: A
   const runs = new DeliveredRuns();
   const confirm = async (streamSeq: number, consumerSeq: number): Promise<void> => {
     const subject = replies.ackSubject(streamSeq, consumerSeq);
-    await connection.client.request(subject, undefined, { timeout: CONFIRM_TIMEOUT_MS });
+    await connection.client.request(subject, undefined, { timeout: CONFIRM_TIMEOUT_MS }).catch((error: unknown) => {
+      throw fromClientError(error, "ack what was read", { subject });
+    });
   };
   return {
     delivered: (streamSeq, consumerSeq) => runs.add(streamSeq, consumerSeq),

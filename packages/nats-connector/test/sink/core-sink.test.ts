@@ -140,7 +140,8 @@ describe("a Core sink", { timeout: 60_000 }, () => {
     await target.processBatch(batchOf([{ id: 2, region: "us", note: "" }]));
     await expect(target.flush(last)).rejects.toMatchObject({
       code: "PERMISSION_DENIED",
-      message: 'this user may not publish to "core.us"',
+      message:
+        'cannot publish: the server denies this user to publish "core.us"; it needs that subject in its publish permissions',
     });
     expect(context.counters.rowsOut).toBe(1);
   });
