@@ -163,9 +163,9 @@ describe("without one of its permissions it ends with exit code 3 and names the 
       ),
     ],
     [
-      "$JS.ACK.INPUT.*.>",
+      "$JS.ACK.INPUT.>",
       acking,
-      denied("publish", new RegExp(`\\$JS\\.ACK\\.INPUT\\.${consumer}\\.[.\\d]+`), '"$JS.ACK.INPUT.*.>"'),
+      denied("publish", new RegExp(`\\$JS\\.ACK\\.INPUT\\.${consumer}\\.[.\\d]+`), '"$JS.ACK.INPUT.>"'),
     ],
     ["_INBOX_app.>", {}, denied("subscribe", /_INBOX_app\.[.*\w]+/, '"_INBOX_app.>"')],
     ["out.*", {}, denied("publish", /out\.\d+/, "that subject")],

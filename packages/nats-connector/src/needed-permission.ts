@@ -6,5 +6,5 @@ const ack = /^(\$JS\.ACK(?:\.[^.]+)*?)\.([^.]+)\.[^.]+(?:\.\d+){5}$/;
 
 /** The entry of an allow list that covers a refused subject and the others like it: wildcards for what is made up. */
 export function neededPermission(subject: string): string {
-  return subject.replace(inbox, "$1.>").replace(consumerVerb, "$1.*$2").replace(ack, "$1.$2.*.>");
+  return subject.replace(inbox, "$1.>").replace(consumerVerb, "$1.*$2").replace(ack, "$1.$2.>");
 }

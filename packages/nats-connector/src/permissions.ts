@@ -20,6 +20,8 @@ export interface PermissionRequest {
   readonly badData?: BadDataConfig | undefined;
   /** Whether the source acks on the server, where that is known: on a limits stream it does not, unless it is told to. */
   readonly acks?: boolean | undefined;
+  /** Whether the server that is dialled belongs to the JetStream domain, where that is known. */
+  readonly inDomain?: boolean | undefined;
 }
 
 /**
@@ -28,10 +30,11 @@ export interface PermissionRequest {
  * wildcard stands for it. With a JetStream domain every API subject is there twice: a server within the domain checks
  * the short name, one outside the name with the domain.
  */
-export function permissionsOf({ profile, table, badData, acks }: PermissionRequest): Permissions {
-  const own = ownPermissions(profile, table, acks ?? mayAck(table));
+export function permissionsOf(request: PermissionRequest): Permissions {
+  const { badData, profile } = request;
+  const own = ownPermissions(request);
   if (badData?.behavior !== "dead_letter") return mergePermissions([own]);
-  const asked = apiSubjects(profile, ["STREAM.NAMES", "STREAM.INFO.*"]);
+  const asked = apiSubjects(request, ["STREAM.NAMES", "STREAM.INFO.*"]);
   return mergePermissions([own, { publish: [badData.subject, ...asked], subscribe: [inboxOf(profile)] }]);
 }
 
@@ -43,46 +46,44 @@ export function mergePermissions(all: readonly Permissions[]): Permissions {
   };
 }
 
-function ownPermissions(profile: Profile, table: TableConfig, acks: boolean): Permissions {
+function ownPermissions(request: PermissionRequest): Permissions {
+  const { profile, table, acks } = request;
   const subscribe = [inboxOf(profile)];
   switch (table.type) {
     case "jetstream-source": {
-      const asked = apiSubjects(profile, ["INFO", `CONSUMER.NAMES.${table.stream}`]);
-      const needed = apiPrefixes(profile).flatMap((api) =>
-        sourceSubjects(api, table, "*", acks, profile.jetstreamDomain),
-      );
-      return { publish: [...asked, ...needed], subscribe };
+      const asked = apiSubjects(request, ["INFO", `CONSUMER.NAMES.${table.stream}`]);
+      const needed = apiPrefixes(request).flatMap((api) => sourceSubjects(api, table, "*"));
+      return {
+        publish: [...asked, ...needed, ...((acks ?? table.ackPolicy !== "none") ? ackSubjects(table, profile) : [])],
+        subscribe,
+      };
     }
     case "core-source": {
       const { subject, queueGroup } = table;
       return { publish: [], subscribe: [queueGroup === undefined ? subject : `${subject} ${queueGroup}`] };
     }
     case "jetstream-sink": {
-      const asked = apiSubjects(profile, [`STREAM.INFO.${table.stream}`]);
+      const asked = apiSubjects(request, [`STREAM.INFO.${table.stream}`]);
       return { publish: [subjectPattern(templateLiterals(table.subject)), ...asked], subscribe };
     }
     case "core-sink": {
       // Asked once, to warn of a stream that captures the subject.
-      const asked = apiSubjects(profile, ["STREAM.NAMES"]);
+      const asked = apiSubjects(request, ["STREAM.NAMES"]);
       return { publish: [subjectPattern(templateLiterals(table.subject)), ...asked], subscribe };
     }
   }
 }
 
 /**
- * What a JetStream source cannot do without, for a consumer's name or `*` for any. With one filter the filter is part of
- * the subject that creates a consumer, so that a user can be held to it (ADR-15). Ack subjects are
- * `$JS.ACK.<stream>.<consumer>.…`, and `$JS.ACK.<domain>.<account>.<stream>.<consumer>.…` with a domain.
+ * What a JetStream source cannot do without, but for acks, for a consumer's name or `*` for any. With one filter the
+ * filter is part of the subject that creates a consumer, so that a user can be held to it (ADR-15).
  */
 export function sourceSubjects(
   api: string,
   { stream, filterSubjects }: JetStreamSourceTable,
   consumer: string,
-  acks: boolean,
-  domain?: string,
 ): readonly string[] {
   const filter = filterSubjects.length === 1 ? `.${filterSubjects[0]}` : "";
-  const ack = `${stream}.${consumer}.>`;
   return [
     `${api}.STREAM.INFO.${stream}`,
     `${api}.STREAM.MSG.GET.${stream}`,
@@ -90,20 +91,24 @@ export function sourceSubjects(
     `${api}.CONSUMER.INFO.${stream}.${consumer}`,
     `${api}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
     `${api}.CONSUMER.DELETE.${stream}.${consumer}`,
-    ...(acks ? [`$JS.ACK.${ack}`, ...(domain === undefined ? [] : [`$JS.ACK.${domain}.*.${ack}`])] : []),
   ];
 }
 
-function mayAck(table: TableConfig): boolean {
-  return table.type === "jetstream-source" && table.ackPolicy !== "none";
+/** Ack subjects are `$JS.ACK.<stream>.…`, and `$JS.ACK.<domain>.<account>.<stream>.…` with a domain (ADR-15). */
+function ackSubjects({ stream }: JetStreamSourceTable, { jetstreamDomain: domain }: Profile): readonly string[] {
+  return [`$JS.ACK.${stream}.>`, ...(domain === undefined ? [] : [`$JS.ACK.${domain}.*.${stream}.>`])];
 }
 
-function apiPrefixes({ jetstreamDomain }: Profile): readonly string[] {
-  return jetstreamDomain === undefined ? ["$JS.API"] : ["$JS.API", `$JS.${jetstreamDomain}.API`];
+function apiPrefixes({ profile, inDomain }: PermissionRequest): readonly string[] {
+  const short = "$JS.API";
+  const { jetstreamDomain } = profile;
+  if (jetstreamDomain === undefined || inDomain === true) return [short];
+  const long = `$JS.${jetstreamDomain}.API`;
+  return inDomain === false ? [long] : [short, long];
 }
 
-function apiSubjects(profile: Profile, verbs: readonly string[]): readonly string[] {
-  return apiPrefixes(profile).flatMap((api) => verbs.map((verb) => `${api}.${verb}`));
+function apiSubjects(request: PermissionRequest, verbs: readonly string[]): readonly string[] {
+  return apiPrefixes(request).flatMap((api) => verbs.map((verb) => `${api}.${verb}`));
 }
 
 function inboxOf({ inboxPrefix }: Profile): string {

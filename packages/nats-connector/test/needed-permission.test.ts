@@ -8,8 +8,8 @@ test.each([
   ["$JS.API.CONSUMER.CREATE.S.job-1-e1-x.orders.>", "$JS.API.CONSUMER.CREATE.S.*.orders.>"],
   ["$JS.hub.API.CONSUMER.MSG.NEXT.S.job-1-e1-x", "$JS.hub.API.CONSUMER.MSG.NEXT.S.*"],
   ["$JS.API.CONSUMER.NAMES.S", "$JS.API.CONSUMER.NAMES.S"],
-  ["$JS.ACK.S.job-1-e1-x.1.7.3.1700000000000000000.12", "$JS.ACK.S.*.>"],
-  ["$JS.ACK.hub.hash.S.job-1-e1-x.1.7.3.1700000000000000000.12", "$JS.ACK.hub.hash.S.*.>"],
+  ["$JS.ACK.S.job-1-e1-x.1.7.3.1700000000000000000.12", "$JS.ACK.S.>"],
+  ["$JS.ACK.hub.hash.S.job-1-e1-x.1.7.3.1700000000000000000.12", "$JS.ACK.hub.hash.S.>"],
   ["_INBOX_app.MNGW1WUZDFCTYC3LCLCAIZ.*", "_INBOX_app.>"],
   ["_INBOX.billing.0123456789abcdef0123456789abcdef", "_INBOX.billing.>"],
 ])("%s is covered by %s", (subject, needed) => {

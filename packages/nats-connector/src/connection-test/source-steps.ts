@@ -102,11 +102,11 @@ function checkStart({ stream, deliver }: JetStreamSourceTable, info: StreamInfo)
 
 /** What the source publishes to. Its consumers' names are its own, so permissions have `*` in their place. */
 function sourceProbes(prefix: string, table: JetStreamSourceTable, name: string, ackMode: AckMode): readonly Probe[] {
-  const shown = sourceSubjects(prefix, table, "*", ackMode !== "none");
-  return sourceSubjects(prefix, table, name, ackMode !== "none").map((subject, i) => ({
-    subject: subject.startsWith("$JS.ACK.") ? subject.replace(">", "1.1.1.0.0") : subject,
-    shown: shown[i] ?? subject,
-  }));
+  const shown = sourceSubjects(prefix, table, "*");
+  const probes = sourceSubjects(prefix, table, name).map((subject, i) => ({ subject, shown: shown[i] ?? subject }));
+  if (ackMode === "none") return probes;
+  const ack = `$JS.ACK.${table.stream}`;
+  return [...probes, { subject: `${ack}.${name}.1.1.1.0.0`, shown: `${ack}.>` }];
 }
 
 /**

@@ -50,7 +50,8 @@ async function readSide(
 ): Promise<SideFacts> {
   const badData = config.badData ?? failOnBadData;
   const subject = badData.behavior === "dead_letter" ? badData.subject : undefined;
-  const needed = permissionsOf(profile, table, subject);
+  const inDomain = link.client.info?.domain === profile.jetstreamDomain;
+  const needed = permissionsOf({ profile, table, badData, inDomain });
   const usesJetStream = table.type.startsWith("jetstream") || subject !== undefined;
   const system = await readSystem(link, needed, usesJetStream, reader, signal);
   const deadLetters = subject === undefined ? undefined : await readDeadLetters(subject, link, reader, signal);
