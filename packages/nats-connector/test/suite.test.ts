@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { defineSchema } from "@x/connector-api";
 import { describeConnector, type SuiteRow } from "@x/connector-api/testing";
-import { type NatsServer, startNatsServer } from "@x/nats-testkit";
+import { findFreePort, type NatsServer, startNatsServer } from "@x/nats-testkit";
 import { connect, type JetStreamManager, type NatsConnection, RetentionPolicy } from "nats";
 import { afterAll, beforeAll } from "vitest";
 import { natsConnector } from "../src/index.js";
@@ -103,6 +103,18 @@ async function openSubjectSink() {
   };
 }
 
+/** A server of its own with a password, for a table that cannot work there. */
+async function openGuarded(table: object) {
+  const guarded = await startNatsServer({ config: `authorization { user: app, password: "${password}" }` });
+  return {
+    type: "source" as const,
+    options: { servers: guarded.url, format: "json", ...table },
+    schema: columns,
+    secrets: [password, "guessed-wrong"],
+    [Symbol.asyncDispose]: () => guarded[Symbol.asyncDispose](),
+  };
+}
+
 const password = "s3cret-of-the-suite";
 const credentials = { type: "credentials", username: "app", password: "{{ PASSWORD }}" };
 const columns = defineSchema({ id: "BIGINT NOT NULL", note: "TEXT" });
@@ -123,6 +135,14 @@ describeConnector("nats", {
     schema: columns,
     secrets: [password],
   })),
+  brokenTables: {
+    "a stream that is not there": () => openGuarded({ stream: "NONE", auth: credentials }),
+    "a wrong password": () => openGuarded({ stream: "NONE", auth: { ...credentials, password: "guessed-wrong" } }),
+    "an address where nobody is": async () => ({
+      ...{ type: "sink", schema: columns },
+      options: { servers: `127.0.0.1:${await findFreePort()}`, subject: "bills.{id}", format: "json" },
+    }),
+  },
   sources: {
     "a stream": () => openStream(RetentionPolicy.Limits, {}),
     "a work queue": () => openStream(RetentionPolicy.Workqueue, { consumer: { maxBatch: 100, ackPolicy: "explicit" } }),

@@ -44,6 +44,11 @@ export interface ConnectorFixture<Profile, Table> {
   readonly environment?: Environment;
   /** Tables that are correct, one per kind of operator at least. Nothing is opened. */
   readonly tables: readonly TableFixture[];
+  /**
+   * By what is wrong with it ("a stream that is not there"): opens an outside, and the table that compiles but cannot
+   * work there. Needed of a connector with {@link Connector.test}.
+   */
+  readonly brokenTables?: Readonly<Record<string, () => Promise<TableFixture & Partial<AsyncDisposable>>>>;
   /** By what it is ("a stream", "a Core subject"): opens an outside for a source. Called once per law. */
   readonly sources?: Readonly<Record<string, () => Promise<SourceEnvironment>>>;
   /** By what it is: opens an outside for a sink. Called once per law. */

@@ -1,19 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { isConnectorError } from "../errors.js";
-import type { SinkOperator, SourceOperator } from "../operator.js";
-import {
-  type CompiledTable,
-  type ConnectorFixture,
-  compileTable,
-  type SinkEnvironment,
-  type SourceEnvironment,
-  type TableFixture,
-} from "./connector-fixture.js";
-import { within } from "./eventually.js";
-import { startSink, startSource } from "./operator-host.js";
-import { type SinkLaw, sinkLaws } from "./sink-laws.js";
-import { type SourceLaw, sourceLaws } from "./source-laws.js";
-import { suiteSchema } from "./suite-rows.js";
+import { checkSink, checkSource, readAll, runTest } from "./check-law.js";
+import { checkStopped, sinkTestLaws, sourceTestLaws, verdictOf } from "./connection-test-laws.js";
+import { type CompiledTable, type ConnectorFixture, compileTable, type TableFixture } from "./connector-fixture.js";
+import { sinkLaws } from "./sink-laws.js";
+import { sourceLaws } from "./source-laws.js";
 
 const TIMEOUT_MS = 60_000;
 
@@ -22,7 +13,7 @@ const TIMEOUT_MS = 60_000;
  * promise is not asked: nothing is skipped here by choice.
  */
 export function describeConnector<Profile, Table>(name: string, fixture: ConnectorFixture<Profile, Table>): void {
-  const { connector, sources = {}, sinks = {} } = fixture;
+  const { connector, sources = {}, sinks = {}, brokenTables = {} } = fixture;
 
   describe(`connector: ${name}`, () => {
     it("says what it is", () => {
@@ -32,6 +23,7 @@ export function describeConnector<Profile, Table>(name: string, fixture: Connect
       expect(metadata.description).not.toBe("");
       expect(metadata.icon).toMatch(/^<svg[\s/>]/);
       expect(metadata.testing).toBe(connector.test !== undefined);
+      expect(Object.keys(brokenTables).length > 0, "the fixture has broken tables").toBe(metadata.testing);
       expect(metadata.source || metadata.sink).toBe(true);
       for (const schema of [metadata.connectionSchema, metadata.tableSchema]) {
         expect(JSON.parse(JSON.stringify(schema))).toEqual(schema);
@@ -57,14 +49,18 @@ export function describeConnector<Profile, Table>(name: string, fixture: Connect
       ({ table }) => describeTable(fixture, table),
     );
 
+    for (const [what, open] of Object.entries(brokenTables)) {
+      it(`its test says no to ${what}, with a remedy`, () => checkBroken(fixture, open), TIMEOUT_MS);
+    }
     for (const [what, open] of Object.entries(sources)) {
       describe(`source: ${what}`, () => {
-        for (const law of sourceLaws) it(law.name, () => checkSource(fixture, open, law), TIMEOUT_MS);
+        for (const law of [...sourceLaws, ...sourceTestLaws])
+          it(law.name, () => checkSource(fixture, open, law), TIMEOUT_MS);
       });
     }
     for (const [what, open] of Object.entries(sinks)) {
       describe(`sink: ${what}`, () => {
-        for (const law of sinkLaws) it(law.name, () => checkSink(fixture, open, law), TIMEOUT_MS);
+        for (const law of [...sinkLaws, ...sinkTestLaws]) it(law.name, () => checkSink(fixture, open, law), TIMEOUT_MS);
       });
     }
   });
@@ -103,89 +99,41 @@ function describeTable<Profile, Table>(fixture: ConnectorFixture<Profile, Table>
       for (const secret of secrets) expect(text).not.toContain(secret);
     }
   });
+
+  if (connector.testProfile !== undefined) {
+    it("tests its profile, and ends soon after the signal", async () => {
+      const steps = connector.testProfile?.(compile(given.options).profile, AbortSignal.abort());
+      if (steps !== undefined) await checkStopped(readAll(steps));
+    });
+  }
+  if (connector.autocomplete !== undefined) {
+    it("looks around for names, and stops with a coded error", async () => {
+      const looking = connector.autocomplete?.(compile(given.options).profile, AbortSignal.abort());
+      const error: unknown = await looking?.then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(isConnectorError(error), String(error)).toBe(true);
+    });
+  }
+}
+
+/** Exported so that the suite itself can be tested. */
+export async function checkBroken<Profile, Table>(
+  fixture: ConnectorFixture<Profile, Table>,
+  open: () => Promise<TableFixture & Partial<AsyncDisposable>>,
+): Promise<void> {
+  const given = await open();
+  try {
+    const messages = await runTest(fixture, compileTable(fixture, given.type, given.options, given.schema));
+    expect(verdictOf(messages).status).toBe("failed");
+    for (const secret of given.secrets ?? []) expect(JSON.stringify(messages)).not.toContain(secret);
+  } finally {
+    await given[Symbol.asyncDispose]?.();
+  }
 }
 
 const noSource = { replays: false, acks: false };
-
-/** Checks one law over a fresh outside; whoever the law is not about passes it. */
-export async function checkSource<Profile, Table>(
-  fixture: ConnectorFixture<Profile, Table>,
-  openEnvironment: () => Promise<SourceEnvironment>,
-  law: SourceLaw,
-): Promise<void> {
-  const closing: (() => Promise<void>)[] = [];
-  try {
-    const environment = await openEnvironment();
-    closing.push(async () => await environment[Symbol.asyncDispose]?.());
-    const compile = (options: object = {}): CompiledTable<Profile, Table> =>
-      compileTable(fixture, "source", { ...environment.options, ...options }, suiteSchema);
-    const { profile, table, config } = compile();
-    const capabilities = fixture.connector.sourceCapabilities?.(profile, table);
-    if (capabilities === undefined) throw new Error("a connector with sources declares sourceCapabilities");
-    if (!isAbout(law.appliesTo, { ...capabilities, format: config.format !== undefined })) return;
-    const create = (options?: object): SourceOperator => {
-      const operator = compile(options).makeOperator();
-      if (operator.kind !== "source") throw new Error("expected a source");
-      closing.push(() => operator.operator.close());
-      return operator.operator;
-    };
-    const ends = new Map<object, () => Promise<void>>();
-    await law.check({
-      environment,
-      capabilities,
-      create,
-      async start({ options, ...start } = {}) {
-        const operator = create(options);
-        const source = await startSource(operator, start);
-        const end = async (): Promise<void> => {
-          source.stop();
-          await within("stopping", source.finished, 5000).catch(() => {});
-          await operator.close();
-          await operator.close();
-        };
-        ends.set(source, end);
-        closing.push(end);
-        return source;
-      },
-      abandon: async (source) => await ends.get(source)?.(),
-    });
-  } finally {
-    for (const close of closing.reverse()) await close();
-  }
-}
-
-/** Checks one law over a fresh outside; whoever the law is not about passes it. */
-export async function checkSink<Profile, Table>(
-  fixture: ConnectorFixture<Profile, Table>,
-  openEnvironment: () => Promise<SinkEnvironment>,
-  law: SinkLaw,
-): Promise<void> {
-  const closing: (() => Promise<void>)[] = [];
-  try {
-    const environment = await openEnvironment();
-    closing.push(async () => await environment[Symbol.asyncDispose]?.());
-    const compile = (options: object = {}): CompiledTable<Profile, Table> =>
-      compileTable(fixture, "sink", { ...environment.options, ...options }, suiteSchema);
-    if (!isAbout(law.appliesTo, { format: compile().config.format !== undefined })) return;
-    const create = (options?: object): SinkOperator => {
-      const operator = compile(options).makeOperator();
-      if (operator.kind !== "sink") throw new Error("expected a sink");
-      closing.push(() => operator.operator.close());
-      return operator.operator;
-    };
-    const open = async (options?: object) => {
-      const sink = create(options);
-      return { sink, counters: await startSink(sink) };
-    };
-    await law.check({ environment, create, open });
-  } finally {
-    for (const close of closing.reverse()) await close();
-  }
-}
-
-function isAbout(who: Readonly<Record<string, boolean>> = {}, facts: Readonly<Record<string, boolean>>): boolean {
-  return Object.entries(who).every(([name, value]) => facts[name] === value);
-}
 
 function thrownBy(run: () => unknown): { readonly code: string; readonly message: string } {
   try {

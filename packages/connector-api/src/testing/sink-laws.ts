@@ -4,6 +4,7 @@ import type { SinkOperator } from "../operator.js";
 import type { OperatorCounters } from "../operator-context.js";
 import type { RecordBatch } from "../record-batch.js";
 import type { Row } from "../row.js";
+import type { RunTest } from "./check-law.js";
 import type { SinkEnvironment } from "./connector-fixture.js";
 import { within } from "./eventually.js";
 import { suiteRows } from "./suite-rows.js";
@@ -15,12 +16,14 @@ export interface SinkBench {
   create(options?: object): SinkOperator;
   /** A sink that is open, and the counters it counts in. */
   open(options?: object): Promise<{ readonly sink: SinkOperator; readonly counters: OperatorCounters }>;
+  /** `Connector.test` of the table. */
+  readonly test: RunTest;
 }
 
 export interface SinkLaw {
   readonly name: string;
   /** Whose law it is; everybody's when absent. */
-  readonly appliesTo?: { readonly format?: boolean };
+  readonly appliesTo?: { readonly format?: boolean; readonly tests?: boolean };
   check(bench: SinkBench): Promise<void>;
 }
 

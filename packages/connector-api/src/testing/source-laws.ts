@@ -2,6 +2,7 @@ import { expect } from "vitest";
 import type { SourceCapabilities } from "../connector.js";
 import { isConnectorError } from "../errors.js";
 import type { SourceOperator } from "../operator.js";
+import type { RunTest } from "./check-law.js";
 import type { SourceEnvironment } from "./connector-fixture.js";
 import { eventually, within } from "./eventually.js";
 import type { HostedSource, SourceStart } from "./operator-host.js";
@@ -17,12 +18,14 @@ export interface SourceBench {
   start(start?: SourceStart & { readonly options?: object }): Promise<HostedSource>;
   /** Ends a source as a crash does: stopped at once and closed, nothing more asked. */
   abandon(source: HostedSource): Promise<void>;
+  /** `Connector.test` of the table. */
+  readonly test: RunTest;
 }
 
 export interface SourceLaw {
   readonly name: string;
   /** Whose law it is; everybody's when absent. */
-  readonly appliesTo?: Partial<SourceCapabilities> & { readonly format?: boolean };
+  readonly appliesTo?: Partial<SourceCapabilities> & { readonly format?: boolean; readonly tests?: boolean };
   check(bench: SourceBench): Promise<void>;
 }
 
@@ -266,7 +269,7 @@ export const sourceLaws: readonly SourceLaw[] = [
   },
 ];
 
-async function appendBad(environment: SourceEnvironment): Promise<void> {
+export async function appendBad(environment: SourceEnvironment): Promise<void> {
   if (environment.appendBad === undefined) throw new Error("the table has a format: its environment needs appendBad()");
   await environment.appendBad();
 }

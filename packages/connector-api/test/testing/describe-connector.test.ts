@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { defineSchema, type JsonObject } from "../../src/index.js";
+import { checkSink, checkSource } from "../../src/testing/check-law.js";
+import { sinkTestLaws, sourceTestLaws } from "../../src/testing/connection-test-laws.js";
 import type { ConnectorFixture } from "../../src/testing/connector-fixture.js";
-import { checkSink, checkSource } from "../../src/testing/describe-connector.js";
+import { checkBroken } from "../../src/testing/describe-connector.js";
 import { describeConnector } from "../../src/testing/index.js";
 import { sinkLaws } from "../../src/testing/sink-laws.js";
 import { sourceLaws } from "../../src/testing/source-laws.js";
@@ -24,6 +26,9 @@ function fixtureOf(fault?: Fault): ConnectorFixture<JsonObject, MemoryTable> {
       { type: "source", options, schema, secrets: ["s3cret"] },
       { type: "sink", options, schema, secrets: ["s3cret"] },
     ],
+    brokenTables: {
+      "an array that is not there": async () => ({ type: "source", options: { memory: "none" }, schema }),
+    },
     sources: {
       "an array": async () => {
         const { name, memory } = openMemory();
@@ -62,15 +67,30 @@ const faults: Readonly<Record<Fault, string>> = {
   "output out of order": "has written every row before a flush",
   "truncates its output": "writes behind what an earlier run has written",
   "bad row is written": "bad_data = 'drop': counts a bad row",
+  "test passes over a failure": "its test notices input that is no row",
+  "test takes the input": "its test finds a right table right, and takes nothing",
+  "test writes": "its test finds a right table right, and writes nothing",
+  "test goes on when stopped": "its test ends soon after its signal",
+  "test has no remedy": "its test notices input that is no row",
+  "test decodes nothing": "its test notices input that is no row",
 };
+
+/** The law about broken tables is no law of one operator. */
+it("the suite notices a test that says yes to a broken table", async () => {
+  const fixture = fixtureOf("test passes over a failure");
+  const open = fixture.brokenTables?.["an array that is not there"];
+  if (open === undefined) throw new Error("no broken table");
+  await checkBroken(fixtureOf(), open);
+  await expect(checkBroken(fixture, open)).rejects.toThrow();
+});
 
 describe("the suite notices a connector that", () => {
   it.concurrent.each(Object.entries(faults))(
     "%s",
     async (fault, lawName) => {
       const fixture = fixtureOf(fault as Fault);
-      const sourceLaw = sourceLaws.find((law) => law.name.startsWith(lawName));
-      const sinkLaw = sinkLaws.find((law) => law.name.startsWith(lawName));
+      const sourceLaw = [...sourceLaws, ...sourceTestLaws].find((law) => law.name.startsWith(lawName));
+      const sinkLaw = [...sinkLaws, ...sinkTestLaws].find((law) => law.name.startsWith(lawName));
       const open = { source: fixture.sources?.["an array"], sink: fixture.sinks?.["an array"] };
       const checked =
         sourceLaw !== undefined && open.source !== undefined

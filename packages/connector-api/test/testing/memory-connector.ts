@@ -14,6 +14,7 @@ import {
   type SourceContext,
   type SourceOperator,
   type SplitCollector,
+  type TestMessage,
 } from "../../src/index.js";
 
 /** An input and an output that a test holds in its hand. */
@@ -39,7 +40,13 @@ export type Fault =
   | "flush is early"
   | "output out of order"
   | "truncates its output"
-  | "bad row is written";
+  | "bad row is written"
+  | "test passes over a failure"
+  | "test takes the input"
+  | "test writes"
+  | "test goes on when stopped"
+  | "test has no remedy"
+  | "test decodes nothing";
 
 export type MemoryTable = { readonly type: "source" | "sink"; readonly memory: string };
 
@@ -57,7 +64,7 @@ export function memoryConnector(
       icon: "<svg/>",
       source: true,
       sink: true,
-      testing: false,
+      testing: true,
       customSchemas: true,
       connectionSchema: { type: "object" },
       tableSchema: { type: "object" },
@@ -95,7 +102,29 @@ export function memoryConnector(
         ? { kind: "source", operator: createSource(memory, badData, fault) }
         : { kind: "sink", operator: createSink(memory, badData, fault) };
     },
+    test: (_name, _profile, table, _schema, signal) => testMemory(memories.get(table.memory), table, signal, fault),
   };
+}
+
+/** Looks whether the array is there, and whether its first line is a row. */
+async function* testMemory(
+  memory: Memory | undefined,
+  { type }: MemoryTable,
+  signal: AbortSignal,
+  fault: Fault | undefined,
+): AsyncGenerator<TestMessage> {
+  const first = memory?.input[0];
+  if (fault === "test takes the input") memory?.input.shift();
+  if (fault === "test writes") memory?.output.push("{}");
+  const decodes = first?.startsWith("{") !== false || fault === "test decodes nothing";
+  const stopped = signal.aborted && fault !== "test goes on when stopped";
+  const failed = memory === undefined || stopped || (type === "source" && !decodes);
+  const remedy = fault === "test has no remedy" ? {} : { remedy: "put rows there" };
+  const step = { step: "memory", message: "looked at the array", elapsedMs: 0.1 };
+  yield { ...step, status: "running", done: false };
+  yield { ...step, ...(failed ? { status: "failed" as const, ...remedy } : { status: "ok" as const }), done: false };
+  const says = failed && fault !== "test passes over a failure" ? "failed" : "ok";
+  yield { ...step, step: "verdict", status: says, ...(says === "failed" && remedy), done: true };
 }
 
 function createSource(

@@ -1,0 +1,136 @@
+import type { ConstructedOperator, TableType, TestMessage } from "../connector.js";
+import {
+  type CompiledTable,
+  type ConnectorFixture,
+  compileTable,
+  type SinkEnvironment,
+  type SourceEnvironment,
+} from "./connector-fixture.js";
+import { within } from "./eventually.js";
+import { startSink, startSource } from "./operator-host.js";
+import type { SinkLaw } from "./sink-laws.js";
+import type { SourceLaw } from "./source-laws.js";
+import { suiteSchema } from "./suite-rows.js";
+
+/** A test of a table, to its end. Rejects when the connector has none. */
+export type RunTest = (options?: object, signal?: AbortSignal) => Promise<readonly TestMessage[]>;
+
+type OperatorOf<Kind extends TableType> = Extract<ConstructedOperator, { readonly kind: Kind }>["operator"];
+
+/** What happens with one outside: everything in `closing` is called when it is over, the last one first. */
+interface Stage<Profile, Table, Kind extends TableType, Environment> {
+  readonly environment: Environment;
+  readonly closing: (() => Promise<void>)[];
+  /** The environment's table, with more options. */
+  compile(options?: object): CompiledTable<Profile, Table>;
+  /** Its operator, closed when it is over. */
+  create(options?: object): OperatorOf<Kind>;
+  readonly test: RunTest;
+}
+
+/** Checks one law over a fresh outside; whoever the law is not about passes it. */
+export async function checkSource<Profile, Table>(
+  fixture: ConnectorFixture<Profile, Table>,
+  open: () => Promise<SourceEnvironment>,
+  law: SourceLaw,
+): Promise<void> {
+  await onStage(fixture, "source", open, async ({ environment, closing, compile, create, test }) => {
+    const { profile, table, config } = compile();
+    const capabilities = fixture.connector.sourceCapabilities?.(profile, table);
+    if (capabilities === undefined) throw new Error("a connector with sources declares sourceCapabilities");
+    const facts = { ...capabilities, format: config.format !== undefined, tests: canTest(fixture) };
+    if (!isAbout(law.appliesTo, facts)) return;
+    const ends = new Map<object, () => Promise<void>>();
+    await law.check({
+      environment,
+      capabilities,
+      create,
+      test,
+      async start({ options, ...start } = {}) {
+        const operator = create(options);
+        const source = await startSource(operator, start);
+        const end = async (): Promise<void> => {
+          source.stop();
+          await within("stopping", source.finished, 5000).catch(() => {});
+          await operator.close();
+          await operator.close();
+        };
+        ends.set(source, end);
+        closing.push(end);
+        return source;
+      },
+      abandon: async (source) => await ends.get(source)?.(),
+    });
+  });
+}
+
+/** Checks one law over a fresh outside; whoever the law is not about passes it. */
+export async function checkSink<Profile, Table>(
+  fixture: ConnectorFixture<Profile, Table>,
+  open: () => Promise<SinkEnvironment>,
+  law: SinkLaw,
+): Promise<void> {
+  await onStage(fixture, "sink", open, async ({ environment, compile, create, test }) => {
+    const facts = { format: compile().config.format !== undefined, tests: canTest(fixture) };
+    if (!isAbout(law.appliesTo, facts)) return;
+    await law.check({
+      environment,
+      create,
+      test,
+      async open(options) {
+        const sink = create(options);
+        return { sink, counters: await startSink(sink) };
+      },
+    });
+  });
+}
+
+/** Tries a table and hands back everything that was said. */
+export async function runTest<Profile, Table>(
+  { connector }: ConnectorFixture<Profile, Table>,
+  { connection, config, profile, table }: CompiledTable<Profile, Table>,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<readonly TestMessage[]> {
+  const steps = connector.test?.("suite", profile, table, connection.schema, signal, config);
+  if (steps === undefined) throw new Error("the connector has no test");
+  return await readAll(steps);
+}
+
+export async function readAll(steps: AsyncIterable<TestMessage>): Promise<readonly TestMessage[]> {
+  const messages: TestMessage[] = [];
+  for await (const message of steps) messages.push(message);
+  return messages;
+}
+
+async function onStage<Profile, Table, Kind extends TableType, Environment extends SourceEnvironment | SinkEnvironment>(
+  fixture: ConnectorFixture<Profile, Table>,
+  kind: Kind,
+  open: () => Promise<Environment>,
+  act: (stage: Stage<Profile, Table, Kind, Environment>) => Promise<void>,
+): Promise<void> {
+  const closing: (() => Promise<void>)[] = [];
+  try {
+    const environment = await open();
+    closing.push(async () => await environment[Symbol.asyncDispose]?.());
+    const compile = (options: object = {}): CompiledTable<Profile, Table> =>
+      compileTable(fixture, kind, { ...environment.options, ...options }, suiteSchema);
+    const create = (options?: object): OperatorOf<Kind> => {
+      const { kind: made, operator } = compile(options).makeOperator();
+      if (made !== kind) throw new Error(`expected a ${kind}, the connector made a ${made}`);
+      closing.push(() => operator.close());
+      return operator as OperatorOf<Kind>;
+    };
+    const test: RunTest = (options, signal) => runTest(fixture, compile(options), signal);
+    await act({ environment, closing, compile, create, test });
+  } finally {
+    for (const close of closing.reverse()) await close();
+  }
+}
+
+function canTest<Profile, Table>({ connector }: ConnectorFixture<Profile, Table>): boolean {
+  return connector.test !== undefined;
+}
+
+function isAbout(who: Readonly<Record<string, boolean>> = {}, facts: Readonly<Record<string, boolean>>): boolean {
+  return Object.entries(who).every(([name, value]) => facts[name] === value);
+}
