@@ -37,6 +37,7 @@ export { ConnectorOptions } from "./connector-options.js";
 export type { DeadLetters, RefusedInput, RefusedOutput, RefusedPayload, RefusedRow } from "./dead-letters.js";
 export { refusedRow } from "./dead-letters.js";
 export { didYouMean, nearestOf } from "./did-you-mean.js";
+export { exactIntegerOf, maxJsonDepth, parseExactJson, printJson } from "./exact-json.js";
 export type { Decoder, Encoder, Format, FormatContext } from "./format.js";
 export type { Framing, FramingConfig } from "./framing.js";
 export { createNewlineFraming, framingFromOptions, framingOptions, parseFraming } from "./framing.js";

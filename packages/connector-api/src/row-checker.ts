@@ -1,5 +1,6 @@
 import type { Column, ConnectionSchema, SqlType } from "./connection-schema.js";
 import { ConnectorError } from "./errors.js";
+import { maxJsonDepth } from "./exact-json.js";
 import { kindOf } from "./kind-of.js";
 import type { Row } from "./row.js";
 import { compileRowTest } from "./row-test.js";
@@ -158,13 +159,10 @@ function matches(pattern: RegExp): (value: unknown) => boolean {
   return (value) => typeof value === "string" && pattern.test(value);
 }
 
-/** Levels of nesting that a JSON value may have: beyond it no encoder is sure of its stack. */
-const deepestJson = 512;
-
 function isJson(value: unknown, depth: number): boolean {
   if (typeof value === "number") return Number.isFinite(value);
   if (value === null || typeof value === "string" || typeof value === "boolean") return true;
-  if (depth === deepestJson) return false;
+  if (depth === maxJsonDepth) return false;
   if (Array.isArray(value)) return value.every((item) => isJson(item, depth + 1));
   return kindOf(value) === "object" && Object.values(value as object).every((member) => isJson(member, depth + 1));
 }

@@ -1,5 +1,12 @@
 import type { DuckDBDataChunk, DuckDBVector } from "@duckdb/node-api";
-import type { ConnectionSchema, Row, RowValue, SqlType } from "@x/connector-api";
+import {
+  type ConnectionSchema,
+  type ConnectorError,
+  isConnectorError,
+  type Row,
+  type RowValue,
+  type SqlType,
+} from "@x/connector-api";
 import { createDuckdbType, duckdbTypeName, wireType } from "./duckdb-types.js";
 import { createToDuckdb, type ToDuckdb } from "./duckdb-values.js";
 import type { Duckdb } from "./open-duckdb.js";
@@ -10,6 +17,8 @@ export interface DuckdbBatch {
   readonly from: string;
   /** Sets the rows of the next execution: those from `start` up to `end`. Their `idx` counts from the first row. */
   load(rows: readonly Readonly<Row>[], start: number, end: number): void;
+  /** Why a row of the last execution could not cross over: DuckDB's own error says only that it failed. */
+  readonly failure: ConnectorError | undefined;
 }
 
 interface LoadedColumn {
@@ -34,6 +43,7 @@ export function createDuckdbBatch(duckdb: Duckdb, schema: ConnectionSchema, colu
   let rows: readonly Readonly<Row>[] = [];
   let next = 0;
   let stop = 0;
+  let failure: ConnectorError | undefined;
   connection.registerTableFunction(
     api.DuckDBTableFunction.create({
       name: "batch",
@@ -48,6 +58,7 @@ export function createDuckdbBatch(duckdb: Duckdb, schema: ConnectionSchema, colu
         try {
           writeChunk(chunk, loaded, rows, start, next);
         } catch (error) {
+          if (isConnectorError(error)) failure = error;
           info.setError(error instanceof Error ? error.message : String(error));
         }
       },
@@ -59,6 +70,10 @@ export function createDuckdbBatch(duckdb: Duckdb, schema: ConnectionSchema, colu
       rows = given;
       next = start;
       stop = end;
+      failure = undefined;
+    },
+    get failure() {
+      return failure;
     },
   };
 }

@@ -95,7 +95,7 @@ async function evaluate(running: Running, readers: readonly FromDuckdb[], batch:
   try {
     return await evaluateRange(running, readers, batch, 0, batch.rows.length);
   } catch (error) {
-    throw await explain(error, running, readers, batch);
+    throw await explain(running.batch.failure ?? error, running, readers, batch);
   }
 }
 

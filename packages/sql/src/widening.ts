@@ -22,9 +22,7 @@ export function createWidening(from: SqlType, to: SqlType): Widen | undefined {
         ? same
         : undefined;
     case "timestamp":
-      return to.kind === "timestamp" && to.precision >= from.precision
-        ? widenTimestamp(from.precision, to.precision)
-        : undefined;
+      return to.kind === "timestamp" ? widenTimestamp(from.precision, to.precision) : undefined;
     case "date":
       return to.kind === "timestamp" ? dateToTimestamp(to.precision) : sameKind(from, to);
     case "array":
@@ -60,17 +58,20 @@ function widenInteger(from: SqlType & { kind: "integer" }, to: SqlType): Widen |
   return (value) => String(value) + zeros;
 }
 
-/** Milliseconds in a Date up to precision 3, bigint microseconds up to 6, bigint nanoseconds up to 9. */
-function widenTimestamp(from: number, to: number): Widen {
+/**
+ * A Date up to precision 3, bigint microseconds up to 6, bigint nanoseconds up to 9. Within these three nothing is cut
+ * off, and nothing need be: they are one type, of which the precision says how many digits are used.
+ */
+function widenTimestamp(from: number, to: number): Widen | undefined {
   const rank = (precision: number): number => Math.max(1, Math.ceil(precision / 3));
   const steps = rank(to) - rank(from);
-  if (steps === 0) return same;
+  if (steps <= 0) return steps === 0 ? same : undefined;
   const factor = 1000n ** BigInt(steps);
   return (value) => BigInt(value instanceof Date ? value.getTime() : (value as bigint)) * factor;
 }
 
 function dateToTimestamp(precision: number): Widen {
-  const widen = widenTimestamp(3, precision);
+  const widen = widenTimestamp(3, precision) ?? same;
   return (value) => widen(new Date(`${String(value)}T00:00:00Z`));
 }
 

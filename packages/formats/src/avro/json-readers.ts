@@ -1,7 +1,8 @@
-import type { JsonValue } from "@x/connector-api";
+import { type JsonValue, maxJsonDepth } from "@x/connector-api";
 import { BadValue } from "../bad-value.js";
-import { maxDepth, needsExact, tooDeep } from "../json/exact-numbers.js";
+import { needsExact } from "../json/exact-numbers.js";
 import { readJsonText } from "../json/json-document.js";
+import { tooDeep } from "../json/json-value.js";
 import { createRfc3339Writer } from "../values/timestamp.js";
 import {
   dateText,
@@ -71,14 +72,14 @@ class JsonReaders {
       case "array": {
         const read = this.of(node.items);
         return (value, depth) => {
-          if (depth > maxDepth) throw tooDeep();
+          if (depth > maxJsonDepth) throw tooDeep("JSON");
           return (value as unknown[]).map((item) => read(item, depth + 1));
         };
       }
       case "map": {
         const read = this.of(node.values);
         return (value, depth) => {
-          if (depth > maxDepth) throw tooDeep();
+          if (depth > maxJsonDepth) throw tooDeep("JSON");
           return Object.fromEntries(
             Object.entries(value as object).map(([key, inner]) => [this.#checked(key), read(inner, depth + 1)]),
           );
@@ -87,7 +88,7 @@ class JsonReaders {
       case "record": {
         const fields = node.fields.map((field) => [field.name, this.of(field.node)] as const);
         return (value, depth) => {
-          if (depth > maxDepth) throw tooDeep();
+          if (depth > maxJsonDepth) throw tooDeep("JSON");
           const object: { [name: string]: unknown } = {};
           for (const [name, read] of fields) {
             object[name] = read((value as { [name: string]: unknown })[name], depth + 1);

@@ -1,6 +1,6 @@
-import { kindOf, type RowValue } from "@x/connector-api";
+import { maxJsonDepth, printJson, type RowValue } from "@x/connector-api";
 import { BadValue } from "../bad-value.js";
-import { ExactNumber, maxDepth, needsExact, tooDeep } from "./exact-numbers.js";
+import { ExactNumber, needsExact } from "./exact-numbers.js";
 
 /**
  * Takes over any JSON value as it was parsed, after a look at its numbers: an integer beyond 2^53 must have come
@@ -15,7 +15,7 @@ export function readJson(value: unknown, expected: string, depth = 1): RowValue 
   }
   if (typeof value !== "object" || value === null) return value as RowValue;
   if (value instanceof ExactNumber) return finite(Number(value.text), expected);
-  if (depth > maxDepth) throw tooDeep();
+  if (depth > maxJsonDepth) throw tooDeep(expected);
   const container = value as { [key: string]: unknown };
   for (const key of Object.keys(container)) {
     const inner = container[key];
@@ -26,33 +26,16 @@ export function readJson(value: unknown, expected: string, depth = 1): RowValue 
 }
 
 /** Writes any JSON value; bigint as digits. Throws BadValue for what JSON cannot hold, and for cycles by their depth. */
-export function writeJson(value: unknown, expected: string, depth = 1): string {
-  switch (typeof value) {
-    case "string":
-      return JSON.stringify(value);
-    case "number":
-      return String(finite(value, expected));
-    case "boolean":
-    case "bigint":
-      return String(value);
-    case "object":
-      if (value === null) return "null";
-      if (depth > maxDepth) throw tooDeep();
-      if (Array.isArray(value)) return `[${value.map((inner) => writeJson(inner, expected, depth + 1)).join()}]`;
-      if (isPlain(value)) {
-        const write = (key: string): string => `${JSON.stringify(key)}:${writeJson(value[key], expected, depth + 1)}`;
-        return `{${Object.keys(value).map(write).join()}}`;
-      }
-  }
-  throw new BadValue(expected, kindOf(value));
+export function writeJson(value: unknown, expected: string): string {
+  return printJson(value, (got) => new BadValue(expected, got));
+}
+
+/** What a reader throws for a value of JSON that is nested too deep. */
+export function tooDeep(expected: string): BadValue {
+  return new BadValue(expected, `nesting deeper than ${maxJsonDepth} levels`);
 }
 
 function finite(value: number, expected: string): number {
   if (Number.isFinite(value)) return value;
   throw new BadValue(expected, "number that JSON cannot hold");
-}
-
-function isPlain(value: object): value is { readonly [key: string]: unknown } {
-  const prototype = Object.getPrototypeOf(value) as unknown;
-  return prototype === Object.prototype || prototype === null;
 }
