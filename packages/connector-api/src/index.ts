@@ -6,7 +6,7 @@ export type { InferColumn, InferRow } from "./define-schema.js";
 export { defineSchema } from "./define-schema.js";
 export type { ConnectorErrorOptions, ErrorCode, ExitCode, Retry, SourcePlace } from "./errors.js";
 export { ConnectorError, errorCodes, isConnectorError, toConnectorError } from "./errors.js";
-export { jsonSchemaOf } from "./json-schema-of.js";
+export { jsonSchemaOf, sqlTypeKeyword } from "./json-schema-of.js";
 export type { Logger } from "./logger.js";
 export { silentLogger } from "./logger.js";
 export { memoryCheckpoints } from "./memory-checkpoint-store.js";

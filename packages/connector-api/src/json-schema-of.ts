@@ -2,7 +2,7 @@ import { type Column, type ConnectionSchema, physicalSchema, type SqlType } from
 import type { JsonObject } from "./row.js";
 import { printSqlType } from "./sql-type.js";
 
-/** The keyword that carries a SQL type which JSON Schema has no word for; readers that do not know it ignore it. */
+/** The keyword that carries a SQL type which JSON Schema (or Avro) has no word for; who does not know it ignores it. */
 export const sqlTypeKeyword = "x-sql-type";
 
 /**

@@ -1,4 +1,6 @@
-// For users: the formats of `format = '…'`.
+// For users: the formats of `format = '…'`, and schemas from and to those of others.
+
+export { avroSchemaOf, schemaFromAvro } from "./avro/schema-conversion.js";
 export type { BuiltinFormatName } from "./builtin-formats.js";
 export { builtinFormats, resolveFormat } from "./builtin-formats.js";
 export type { AvroOptions } from "./formats/avro.js";
@@ -10,6 +12,7 @@ export { protobuf } from "./formats/protobuf.js";
 export { rawBytes } from "./formats/raw-bytes.js";
 export { rawString } from "./formats/raw-string.js";
 export type { JsonOptions } from "./json/json-options.js";
+export { protobufSchemaOf, schemaFromProtobuf } from "./protobuf/schema-conversion.js";
 export type { RegistrySettings } from "./schema/registry-options.js";
 
 // For implementors: formats of your own implement `Format` of @x/connector-api; nothing more is needed from here.

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { deflateRawSync } from "node:zlib";
+import { crc32, deflateRawSync } from "node:zlib";
 import { type ConnectionSchema, ConnectorOptions, defineSchema, isConnectorError, type Row } from "@x/connector-api";
 import avsc from "avsc";
 import fc from "fast-check";
@@ -212,7 +212,7 @@ describe("payloads made to harm", () => {
 
 describe("containers", () => {
   const schema = defineSchema({ n: "BIGINT" });
-  test("deflate and many records; a bomb, a snappy file and a torn one are refused", async () => {
+  test("every codec and many records; a bomb, an unknown codec and a torn file are refused", async () => {
     const text = record(["n", ["null", "long"]]);
     const block = Buffer.from([2, 2, 2, 4, 0]);
     const file = (codec: string, data: Buffer, count = 3): Buffer => {
@@ -235,7 +235,15 @@ describe("containers", () => {
     expect(await decode({}, schema, file("deflate", deflateRawSync(block)))).toEqual(rows);
     const bomb = file("deflate", deflateRawSync(Buffer.alloc(100 * 1024 * 1024)), 1);
     expect(await failure(() => decode({}, schema, bomb))).toContain("a block does not inflate, or to more than");
-    expect(await failure(() => decode({}, schema, file("snappy", block)))).toContain("its codec is snappy");
+    expect(await failure(() => decode({}, schema, file("zstandard", block)))).toContain(
+      "its codec is zstandard; null, deflate, snappy are read",
+    );
+    const literal = Buffer.from([block.length, (block.length - 1) << 2, ...block]);
+    const sum = Buffer.alloc(4);
+    sum.writeUInt32BE(crc32(block));
+    expect(await decode({}, schema, file("snappy", Buffer.concat([literal, sum])))).toEqual(rows);
+    const damaged = Buffer.concat([literal, sum.subarray(1), sum.subarray(0, 1)]);
+    expect(await failure(() => decode({}, schema, file("snappy", damaged)))).toContain("does not match its checksum");
     expect(await failure(() => decode({}, schema, file("null", block).subarray(0, -3)))).toContain("ends too early");
     expect(await failure(() => decode({}, schema, Buffer.from("{}")))).toContain("avro.raw_datums reads bare records");
   });

@@ -31,6 +31,9 @@ function decimal(precision: number, scale: number): fc.Arbitrary<string> {
     });
 }
 
+/** No lone surrogate, which UTF-8 cannot carry. */
+export const isWellFormed = (text: string): boolean => !/\p{Surrogate}/u.test(text);
+
 const safe = (value: bigint): number | bigint => (Number.isSafeInteger(Number(value)) ? Number(value) : value);
 
 const jsonValue: fc.Arbitrary<unknown> = fc.letrec((tie) => ({

@@ -1,20 +1,25 @@
 import { type Column, ConnectorError, kindOf, printSqlType, type SqlType } from "@x/connector-api";
 import { BadValue, withinElement, withinField } from "../bad-value.js";
 import { compileFields } from "../json/compile-fields.js";
-import { needsExact } from "../json/exact-numbers.js";
-import { writeJson } from "../json/json-value.js";
 import { isDate, isTime, isUuid } from "../values/calendar.js";
 import { formatDecimal } from "../values/decimal.js";
 import { integerRange } from "../values/integer-range.js";
 import { timestampUnit } from "../values/timestamp.js";
-import { daysOf, decimalBytes, epochIn, microsOf, timestampLogicals } from "./logical-values.js";
-import { type AvroNode, type AvroRecord, branchName, nullableBranch } from "./schema-model.js";
+import { checked, createToLong, fitting, longestPlain, typed, wellFormed } from "./checked-values.js";
+import { createJsonWriter } from "./json-writers.js";
+import {
+  daysOf,
+  decimalBytes,
+  durationBytes,
+  epochIn,
+  microsIn,
+  timestampLogicals,
+  uuidBytes,
+} from "./logical-values.js";
+import { type AvroNode, type AvroRecord, branchName, isNullable, nullableBranch } from "./schema-model.js";
 
-/** A row value that is not null to what avsc writes. Throws BadValue; {@link needsExact} for a long it would round. */
+/** A row value that is not null to what avsc writes. Throws BadValue, and what {@link createToLong} throws. */
 export type AvroWriter = (value: unknown) => unknown;
-
-/** avsc's float arithmetic writes longs up to here without loss; longer ones go through its bigint type. */
-const longestPlain = 2 ** 52;
 
 /** Compiles the writer of a record. SCHEMA_INVALID for a column that the record cannot hold, or a field without one. */
 export function compileAvroWriter(
@@ -94,6 +99,7 @@ function createColumnWriter(node: AvroNode, column: Column, exact: boolean): Avr
 }
 
 function createValueWriter(node: AvroNode, type: SqlType, exact: boolean, path: string): AvroWriter {
+  if (type.kind === "json") return createJsonWriter(node, exact);
   if (node.kind !== "union") {
     const write = writerOf(node, type, exact, path);
     if (write !== undefined) return write;
@@ -114,11 +120,7 @@ function createValueWriter(node: AvroNode, type: SqlType, exact: boolean, path: 
 function writerOf(node: AvroNode, type: SqlType, exact: boolean, path: string): AvroWriter | undefined {
   const expected = printSqlType(type);
   const logical = "logical" in node ? node.logical : undefined;
-  const toLong = (value: bigint | number): number | bigint => {
-    if (exact) return BigInt(value);
-    if (value >= -longestPlain && value <= longestPlain) return Number(value);
-    throw needsExact;
-  };
+  const toLong = createToLong(exact);
   switch (type.kind) {
     case "boolean":
       return node.kind === "boolean" ? typed("boolean", expected) : undefined;
@@ -151,7 +153,9 @@ function writerOf(node: AvroNode, type: SqlType, exact: boolean, path: string): 
       };
     }
     case "text":
-      if (node.kind === "string") return wellFormed(expected);
+      if (logical?.name === "uuid" && node.kind === "string")
+        return (value) => checked(value, isUuid, "a UUID, which the Avro field is", expected);
+      if (node.kind === "string") return (value) => wellFormed(value, expected);
       if (node.kind !== "enum") return undefined;
       return (value) => {
         if (typeof value !== "string") throw new BadValue(expected, kindOf(value));
@@ -161,7 +165,7 @@ function writerOf(node: AvroNode, type: SqlType, exact: boolean, path: string): 
     case "uuid":
       if (node.kind === "string") return (value) => checked(value, isUuid, "a UUID", expected);
       if (logical?.name !== "uuid") return undefined;
-      return (value) => Buffer.from(checked(value, isUuid, "a UUID", expected).replaceAll("-", ""), "hex");
+      return (value) => uuidBytes(checked(value, isUuid, "a UUID", expected));
     case "bytes": {
       if (node.kind !== "bytes" && node.kind !== "fixed") return undefined;
       const size = node.kind === "fixed" ? node.size : undefined;
@@ -174,13 +178,15 @@ function writerOf(node: AvroNode, type: SqlType, exact: boolean, path: string): 
     case "date":
       if (logical?.name !== "date") return undefined;
       return (value) => daysOf(checked(value, isDate, "a date YYYY-MM-DD", expected));
-    case "time":
-      if (logical?.name !== "time-micros") return undefined;
+    case "time": {
+      if (logical?.name !== "time-micros" && logical?.name !== "time-millis") return undefined;
+      const unit = logical.name === "time-millis" ? "ms" : "us";
       return (value) => {
-        const micros = microsOf(checked(value, isTime, "a time HH:MM:SS", expected));
-        if (micros === undefined) throw new BadValue(`${expected} of at most microseconds`, "finer digits");
-        return toLong(micros);
+        const time = microsIn(checked(value, isTime, "a time HH:MM:SS", expected), unit);
+        if (time !== undefined) return unit === "ms" ? time : toLong(time);
+        throw new BadValue(`${expected} of at most ${unit === "ms" ? "milli" : "micro"}seconds`, "finer digits");
       };
+    }
     case "timestamp": {
       const to = timestampLogicals[logical?.name ?? ""];
       const from = timestampUnit(type.precision);
@@ -195,20 +201,19 @@ function writerOf(node: AvroNode, type: SqlType, exact: boolean, path: string): 
       };
     }
     case "json":
-      if (logical?.name === "json") {
-        return (value) => checked(writeJson(value, expected), isWellFormed, "Unicode text", expected);
-      }
-      return node.kind === "string" ? wellFormed(`${expected} that is a string`) : undefined;
+      return createJsonWriter(node, exact);
     case "array": {
       if (node.kind !== "array") return undefined;
       const { items } = node;
-      if (!isNullable(items)) throw unfit(path, "elements may be null; the Avro items must be a union with null");
+      const takesNull = isNullable(items);
       const write = createValueWriter(items, type.element, exact, `${path}[]`);
       return (value) => {
         if (!Array.isArray(value)) throw new BadValue(expected, kindOf(value));
         return value.map((element: unknown, i) => {
           try {
-            return element === null || element === undefined ? null : write(element);
+            if (element !== null && element !== undefined) return write(element);
+            if (takesNull) return null;
+            throw new BadValue("an element that is not null, which the Avro items cannot hold", "null");
           } catch (error) {
             throw withinElement(i, error);
           }
@@ -216,6 +221,7 @@ function writerOf(node: AvroNode, type: SqlType, exact: boolean, path: string): 
       };
     }
     case "struct": {
+      if (logical?.name === "duration") return (value) => fitting(durationBytes(value), `${expected} as a duration`);
       if (node.kind !== "record") return undefined;
       const write = compileAvroWriter(node, type.fields, exact);
       return (value) => {
@@ -224,10 +230,6 @@ function writerOf(node: AvroNode, type: SqlType, exact: boolean, path: string): 
       };
     }
   }
-}
-
-function isNullable(node: AvroNode): boolean {
-  return node.kind === "null" || (node.kind === "union" && node.branches.some((branch) => branch.kind === "null"));
 }
 
 function integerCheck(type: SqlType & { kind: "integer" }, expected: string): (value: unknown) => number | bigint {
@@ -239,31 +241,6 @@ function integerCheck(type: SqlType & { kind: "integer" }, expected: string): (v
     if ((value as number) >= min && (value as number) <= max) return value as number | bigint;
     throw new BadValue(expected, `${kindOf(value)} out of range`);
   };
-}
-
-function typed(kind: "boolean" | "number", expected: string): AvroWriter {
-  return (value) => {
-    if (typeof value === kind) return value;
-    throw new BadValue(expected, kindOf(value));
-  };
-}
-
-/** ECMA-2024; in Node since 20. */
-const isWellFormed = (text: string): boolean => (text as unknown as { isWellFormed(): boolean }).isWellFormed();
-
-function wellFormed(expected: string): AvroWriter {
-  return (value) => checked(value, isWellFormed, "Unicode text: it holds a lone surrogate", expected);
-}
-
-function checked(value: unknown, isValid: (text: string) => boolean, what: string, expected: string): string {
-  if (typeof value !== "string") throw new BadValue(expected, kindOf(value));
-  if (isValid(value)) return value;
-  throw new BadValue(expected, `string that is not ${what}`);
-}
-
-function fitting<T>(value: T | undefined, expected: string): T {
-  if (value !== undefined) return value;
-  throw new BadValue(expected, "a value that does not fit the Avro type");
 }
 
 function describeNode(node: AvroNode): string {

@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { inflateRawSync } from "node:zlib";
+import { crc32, inflateRawSync } from "node:zlib";
 import { ConnectorError, type Row } from "@x/connector-api";
 import type { Avsc } from "./avsc-types.js";
 import type { DatumReader } from "./datum-reader.js";
 import type { DatumWriter } from "./datum-writer.js";
 import { overrun, type Tap } from "./guarded-tap.js";
 import { parseAvroSchema } from "./schema-model.js";
+import { unsnappy } from "./snappy.js";
 
-/** The largest block that a deflated file may inflate to. */
+/** The largest block that a packed one may unpack to. */
 const maxBlockBytes = 64 * 1024 * 1024;
 
 const magic = Buffer.from([0x4f, 0x62, 0x6a, 0x01]);
@@ -15,7 +16,14 @@ const SYNC_BYTES = 16;
 
 const metadataSchema = parseAvroSchema('{"type":"map","values":"bytes"}', "the file header");
 
-/** Reads object container files (codecs `null` and `deflate`), one per call. */
+/** How the blocks of a file are packed: from what is stored to the data. */
+const codecs: { readonly [name: string]: ((stored: Buffer) => Buffer) | undefined } = {
+  null: (stored) => stored,
+  deflate: inflate,
+  snappy: uncompress,
+};
+
+/** Reads object container files, one per call. */
 export function createContainerReader(
   avsc: Avsc,
   readerOf: (schema: string) => DatumReader,
@@ -31,17 +39,17 @@ export function createContainerReader(
     const { "avro.schema": schema, "avro.codec": codec } = cut(() => metadata._read(tap)) as Record<string, Buffer>;
     const sync = take(tap, SYNC_BYTES);
     const codecName = codec?.toString() ?? "null";
-    if (codecName !== "null" && codecName !== "deflate") {
-      throw badFile(
-        `its codec is ${/^[\w-]{1,20}$/.test(codecName) ? codecName : "another"}; null and deflate are read`,
-      );
+    const unpack = Object.hasOwn(codecs, codecName) ? codecs[codecName] : undefined;
+    if (unpack === undefined) {
+      const named = /^[\w-]{1,20}$/.test(codecName) ? codecName : "another";
+      throw badFile(`its codec is ${named}; ${Object.keys(codecs).join(", ")} are read`);
     }
     const datum = readerOf(schema?.toString() ?? "");
     while (tap.pos < payload.length) {
       const count = cut(() => tap.readLong());
       const size = cut(() => tap.readLong());
       const stored = take(tap, size);
-      const block = codecName === "null" ? stored : inflate(stored);
+      const block = unpack(stored);
       if (count < 0 || count > Math.max(block.length, 1)) throw badFile("a block's count is wrong");
       let at = 0;
       for (let i = 0; i < count; i++) {
@@ -99,6 +107,14 @@ function inflate(stored: Buffer): Buffer {
   } catch {
     throw badFile(`a block does not inflate, or to more than ${maxBlockBytes} bytes`);
   }
+}
+
+/** A Snappy block, and behind it the CRC-32 of the data. */
+function uncompress(stored: Buffer): Buffer {
+  const end = stored.length - 4;
+  const data = end < 0 ? undefined : unsnappy(stored.subarray(0, end), maxBlockBytes);
+  if (data !== undefined && crc32(data) === stored.readUInt32BE(end)) return data;
+  throw badFile(`a block is no Snappy block, does not match its checksum, or has more than ${maxBlockBytes} bytes`);
 }
 
 function badFile(reason: string): ConnectorError {

@@ -59,12 +59,13 @@ export function microsText(micros: number, digits: 3 | 6): string | undefined {
   return below === 0 ? text : `${text}.${String(below).padStart(6, "0").slice(0, digits)}`;
 }
 
-/** Microseconds of a valid TIME; undefined when it has finer digits than those. */
-export function microsOf(time: string): number | undefined {
+/** Milli- or microseconds of a valid TIME; undefined when it has finer digits than those. */
+export function microsIn(time: string, unit: "ms" | "us"): number | undefined {
+  const digits = unit === "ms" ? 3 : 6;
   const fraction = time.slice(9);
-  if (/[1-9]/.test(fraction.slice(6))) return undefined;
+  if (/[1-9]/.test(fraction.slice(digits))) return undefined;
   const seconds = twoDigits(time, 0) * 3600 + twoDigits(time, 3) * 60 + twoDigits(time, 6);
-  return seconds * 1_000_000 + Number(fraction.slice(0, 6).padEnd(6, "0"));
+  return seconds * 10 ** digits + Number(fraction.slice(0, digits).padEnd(digits, "0"));
 }
 
 /** The text of a two's-complement, big-endian unscaled integer. */
@@ -97,6 +98,24 @@ export function decimalBytes(unscaled: bigint, size?: number): Buffer | undefine
 export function uuidText(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes).toString("hex");
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+export function uuidBytes(text: string): Buffer {
+  return Buffer.from(text.replaceAll("-", ""), "hex");
+}
+
+const durationParts = ["months", "days", "millis"] as const;
+
+/** The twelve bytes of an object with months, days and millis; undefined for anything else. */
+export function durationBytes(value: unknown): Buffer | undefined {
+  const parts = (typeof value === "object" && value !== null ? value : {}) as { readonly [part: string]: unknown };
+  const bytes = Buffer.alloc(12);
+  for (const [i, part] of durationParts.entries()) {
+    const number = Number(parts[part]);
+    if (!Object.hasOwn(parts, part) || number >>> 0 !== number) return undefined;
+    bytes.writeUInt32LE(number, i * 4);
+  }
+  return bytes;
 }
 
 /** Three unsigned little-endian integers of four bytes each. */

@@ -1,4 +1,4 @@
-import { ConnectorError, kindOf } from "@x/connector-api";
+import { ConnectorError, kindOf, sqlTypeKeyword } from "@x/connector-api";
 
 /** What a logical type says about the type it annotates. An unknown or misplaced one is ignored, as the specification asks. */
 export type AvroLogical =
@@ -20,7 +20,12 @@ export type AvroPrimitive = "null" | "boolean" | "int" | "long" | "float" | "dou
 
 /** An Avro schema with its names resolved: a recursive schema is a graph with cycles. */
 export type AvroNode =
-  | { readonly kind: AvroPrimitive; readonly logical?: AvroLogical | undefined }
+  | {
+      readonly kind: AvroPrimitive;
+      readonly logical?: AvroLogical | undefined;
+      /** The SQL type it was derived from, where Avro has no word for it. */
+      readonly sqlType?: string | undefined;
+    }
   | { readonly kind: "fixed"; readonly name: string; readonly size: number; readonly logical?: AvroLogical | undefined }
   | { readonly kind: "enum"; readonly name: string; readonly symbols: readonly string[] }
   | { readonly kind: "array"; readonly items: AvroNode }
@@ -101,6 +106,11 @@ export function nullableBranch(node: AvroNode): AvroNode | undefined {
   return first.kind === "null" ? second : second.kind === "null" ? first : undefined;
 }
 
+/** True for a node that takes null. */
+export function isNullable(node: AvroNode): boolean {
+  return node.kind === "null" || (node.kind === "union" && node.branches.some((branch) => branch.kind === "null"));
+}
+
 class SchemaReader {
   readonly #what: string;
   readonly #names: Map<string, AvroNode>;
@@ -150,7 +160,7 @@ class SchemaReader {
         return { kind: "map", values: this.read(attributes.values, namespace, `${path}.values`, depth + 1) };
       default:
         if (!primitives.includes(type)) return this.#reference(type, namespace, path);
-        return { kind: type as AvroPrimitive, logical: logicalOf(attributes, type, 0) };
+        return { kind: type as AvroPrimitive, logical: logicalOf(attributes, type, 0), ...sqlTypeOf(attributes) };
     }
   }
 
@@ -199,6 +209,11 @@ class SchemaReader {
   #invalid(path: string, message: string): ConnectorError {
     return invalid(this.#what, path, message);
   }
+}
+
+function sqlTypeOf(attributes: Json): { readonly sqlType?: string } {
+  const sqlType = attributes[sqlTypeKeyword];
+  return typeof sqlType === "string" ? { sqlType } : {};
 }
 
 function logicalOf(attributes: Json, type: string, size: number): AvroLogical | undefined {

@@ -85,7 +85,7 @@ function createFieldReader(field: Field, type: SqlType, json: ProtobufJson, path
     throw unfit(path, `${printSqlType(type)} and ${field.repeated ? "a repeated field" : "a single field"} do not fit`);
   }
   const valueType = isArray ? type.element : type;
-  const read = readerOf(field, valueType, json, path);
+  const read = valueType.kind === "json" ? (json.value(field) as Reader) : readerOf(field, valueType, json, path);
   if (read === undefined) throw unfit(path, `${printSqlType(valueType)} cannot hold Protobuf ${field.type}`);
   if (!isArray) return read;
   return (value) =>
@@ -110,7 +110,6 @@ function readerOf(field: Field, type: SqlType, json: ProtobufJson, path: string)
       const read = readerOf(inner, type, json, path);
       return read && ((value) => read((value as Message).value));
     }
-    if (type.kind === "json") return json.message(message) as Reader;
     if (type.kind === "text" && message.fullName.startsWith(".google.protobuf.")) {
       const read = json.message(message);
       return (value) => textOf(read(value as Message), expected);
@@ -167,6 +166,8 @@ function timestampReader(precision: number, expected: string): Reader {
   const convert = epochOf("ns", timestampUnit(precision));
   return (value) => {
     const { seconds, nanos } = value as { seconds: unknown; nanos: number };
+    if (nanos < 0 || nanos > 999_999_999)
+      throw new BadValue(expected, "a time whose nanoseconds are no part of a second");
     const time = convert(BigInt(integerOf(seconds, false)) * 1_000_000_000n + BigInt(nanos));
     if (time !== undefined) return time;
     throw new BadValue(expected, "a time out of range");

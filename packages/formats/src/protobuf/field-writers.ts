@@ -7,6 +7,7 @@ import { isDate, isTime, isUuid } from "../values/calendar.js";
 import { formatDecimal } from "../values/decimal.js";
 import { integerRange } from "../values/integer-range.js";
 import { timestampUnit } from "../values/timestamp.js";
+import { createJsonElementWriter, createJsonWriter } from "./json-writers.js";
 import type { ProtobufLibrary } from "./load-schema.js";
 import { enumOf, intTypes, isWrapper, longOf, longTypes, messageOf, TIMESTAMP } from "./wire-values.js";
 
@@ -87,40 +88,27 @@ function createColumnWriter(field: Field, column: Column, library: ProtobufLibra
 }
 
 function createFieldWriter(field: Field, type: SqlType, library: ProtobufLibrary, path: string): Writer {
-  if (type.kind === "json") return jsonWriter(field, library);
+  if (type.kind === "json") return createJsonWriter(field, library);
   if (field.map) throw unfit(path, "a Protobuf map is written from JSON");
   const isArray = type.kind === "array";
   if (field.repeated !== isArray) {
     throw unfit(path, `${printSqlType(type)} and ${field.repeated ? "a repeated field" : "a single field"} do not fit`);
   }
   const valueType = isArray ? type.element : type;
-  const write = writerOf(field, valueType, library, path);
+  const isJson = valueType.kind === "json";
+  const write = isJson ? createJsonElementWriter(field, library) : writerOf(field, valueType, library, path);
   if (write === undefined) throw unfit(path, `${printSqlType(valueType)} cannot be written as Protobuf ${field.type}`);
   if (!isArray) return write;
   return (value) => {
     if (!Array.isArray(value)) throw new BadValue(printSqlType(type), kindOf(value));
     return value.map((element: unknown, i) => {
       try {
-        if (element !== null && element !== undefined) return write(element);
+        if ((element !== null && element !== undefined) || isJson) return write(element ?? null);
         throw new BadValue("an element that is not null, which Protobuf cannot hold", "null");
       } catch (error) {
         throw withinElement(i, error);
       }
     });
-  };
-}
-
-/** JSON through ProtoJSON, as the one field of its message. */
-function jsonWriter(field: Field, { fromJson }: ProtobufLibrary): Writer {
-  const parent = field.parent as Type;
-  return (value) => {
-    try {
-      const text = JSON.stringify(value, (_key, inner: unknown) => (typeof inner === "bigint" ? String(inner) : inner));
-      const message = fromJson(parent, { [field.name]: JSON.parse(text) as unknown });
-      return (message as { [name: string]: unknown })[field.name];
-    } catch {
-      throw new BadValue(`the JSON form of Protobuf ${field.map ? "map" : field.type}`, kindOf(value));
-    }
   };
 }
 
@@ -133,7 +121,8 @@ function writerOf(field: Field, type: SqlType, library: ProtobufLibrary, path: s
       const write = writerOf((message.fieldsArray[0] as Field).resolve() as Field, type, library, path);
       return write && ((value) => ({ value: write(value) }));
     }
-    if (type.kind === "text" && message.fullName.startsWith(".google.protobuf.")) return jsonWriter(field, library);
+    if (type.kind === "text" && message.fullName.startsWith(".google.protobuf."))
+      return field.repeated ? createJsonElementWriter(field, library) : createJsonWriter(field, library);
     if (type.kind !== "struct") return undefined;
     const write = compileMessageWriter(message, type.fields, library);
     return (value) => {
@@ -200,6 +189,10 @@ function integerWriter(wire: string, type: SqlType & { kind: "integer" }, expect
   };
 }
 
+/** 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999999Z. */
+const firstNanos = -62_135_596_800_000_000_000n;
+const lastNanos = 253_402_300_799_999_999_999n;
+
 function timestampWriter(precision: number, expected: string): Writer {
   const from = timestampUnit(precision);
   const convert = epochIn(from, "ns");
@@ -207,7 +200,8 @@ function timestampWriter(precision: number, expected: string): Writer {
     if (from === "ms" ? !(value instanceof Date) : typeof value !== "bigint")
       throw new BadValue(expected, kindOf(value));
     const time = convert(value as Date | bigint);
-    if (time === undefined) throw new BadValue(expected, "a time that cannot be written");
+    if (time === undefined || time < firstNanos || time > lastNanos)
+      throw new BadValue(`${expected} in the years 1 to 9999, as google.protobuf.Timestamp is`, "another time");
     const nanos = ((time % 1_000_000_000n) + 1_000_000_000n) % 1_000_000_000n;
     return { seconds: longOf((time - nanos) / 1_000_000_000n), nanos: Number(nanos) };
   };

@@ -27,7 +27,7 @@ export class ProtobufJson {
       return (message) => toJson(type, message) as JsonValue;
     }
     if (isWrapper(type)) {
-      const read = this.#value(type.fieldsArray[0] as Field);
+      const read = this.value(type.fieldsArray[0] as Field);
       return (message) => read(message.value) as JsonValue;
     }
     let entries: readonly (readonly [string, boolean, ToJson])[] = [];
@@ -47,7 +47,7 @@ export class ProtobufJson {
 
   /** A field with all its values: a list, a map or one value. */
   field(field: Field): ToJson {
-    const read = this.#value(field);
+    const read = this.value(field);
     if (field.map) {
       return (value) =>
         Object.fromEntries(
@@ -58,7 +58,8 @@ export class ProtobufJson {
     return read;
   }
 
-  #value(field: Field): ToJson {
+  /** One value of a field. */
+  value(field: Field): ToJson {
     const type = messageOf(field);
     if (type !== undefined) {
       const read = this.message(type);

@@ -89,7 +89,12 @@ export async function loadProtoFile(library: ProtobufLibrary, path: string): Pro
   });
 }
 
-async function parseDescriptorSet(library: ProtobufLibrary, bytes: Uint8Array, what: string): Promise<LoadedSchema> {
+/** Reads a FileDescriptorSet. SCHEMA_INVALID for bytes that are none. */
+export async function parseDescriptorSet(
+  library: ProtobufLibrary,
+  bytes: Uint8Array,
+  what: string,
+): Promise<LoadedSchema> {
   // Adds Root.fromDescriptor.
   await import("protobufjs/ext/descriptor.js");
   const { Root } = library.protobuf as unknown as {

@@ -53,5 +53,5 @@ export const TIMESTAMP = ".google.protobuf.Timestamp";
 
 /** True when a field can be absent. A single message always can, which protobufjs does not say of proto3. */
 export function hasPresence(field: Field): boolean {
-  return field.hasPresence || (!field.repeated && !field.map && messageOf(field) !== undefined);
+  return Boolean(field.hasPresence) || (!field.repeated && !field.map && messageOf(field) !== undefined);
 }
