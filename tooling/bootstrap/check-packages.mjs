@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 /**
  * Packs every published package as `publish` would, and has publint and attw look at the archive: what users import
  * resolves, is typed, and is in the archive.
- * @param {import("./lanes.mjs").LaneContext} context
- * @returns {Promise<import("./lanes.mjs").Counts>} one test
+ * @param {import("./lane-runner.mjs").LaneContext} context
+ * @returns {Promise<import("./lane-runner.mjs").Counts>} one test
  */
 export async function checkPackages({ root, members, runner }) {
   const queue = members.filter((member) => dirname(member) === join(root, "packages") && !isPrivate(member));

@@ -14,8 +14,9 @@ const GRACE_MS = 3_000;
  * @property {(folder: string) => void} addToPath in front of what is there, for the commands that follow
  * @property {(prefix: string) => string} makeTemporaryFolder which is removed when this process exits
  * @property {NodeJS.ProcessEnv} env what commands get; may be added to
- * @property {(command: string, args: readonly string[], options?: { cwd?: string, show?: boolean, env?: NodeJS.ProcessEnv }) => Promise<Finished>} run
- *   Resolves whatever the exit code. With `show` the output goes to the terminal and is not kept.
+ * @property {(command: string, args: readonly string[], options?: { cwd?: string, show?: boolean, env?: NodeJS.ProcessEnv, limitMs?: number }) => Promise<Finished>} run
+ *   Resolves whatever the exit code. With `show` the output goes to the terminal and is not kept. What still runs after
+ *   `limitMs` is ended, and has the exit code 124.
  */
 
 /**
@@ -57,7 +58,7 @@ export function createCommandRunner({ root }) {
     env,
     addToPath,
     makeTemporaryFolder: (prefix) => mkdtempSync(join(scratch, prefix)),
-    run(command, args, { cwd = root, show = false, env: more = {} } = {}) {
+    run(command, args, { cwd = root, show = false, env: more = {}, limitMs } = {}) {
       const startedAt = performance.now();
       return new Promise((resolve, reject) => {
         // Once a stop is under way nothing new starts, and nobody goes on with what was stopped.
@@ -70,11 +71,22 @@ export function createCommandRunner({ root }) {
           shell: ON_WINDOWS,
         });
         running.add(child);
+        let isLate = false;
+        const limit =
+          limitMs &&
+          setTimeout(() => {
+            isLate = true;
+            console.error(`${command} ${args.join(" ")}: ended after ${Math.round(limitMs / 1000)} s, its limit`);
+            signalGroup(child, "SIGKILL");
+          }, limitMs);
         /** @type {Buffer[]} */
         const chunks = [];
         child.stdout?.on("data", (chunk) => chunks.push(chunk));
         child.stderr?.on("data", (chunk) => chunks.push(chunk));
-        child.once("exit", () => running.delete(child));
+        child.once("exit", () => {
+          running.delete(child);
+          clearTimeout(limit);
+        });
         child.once("error", (error) => {
           running.delete(child);
           reject(new Error(`${command} cannot be started: ${error.message}`, { cause: error }));
@@ -82,7 +94,7 @@ export function createCommandRunner({ root }) {
         child.once("close", (code) => {
           if (stopping) return;
           resolve({
-            code: code ?? 1,
+            code: isLate ? 124 : (code ?? 1),
             output: Buffer.concat(chunks).toString("utf8"),
             durationMs: performance.now() - startedAt,
           });

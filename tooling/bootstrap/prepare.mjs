@@ -41,4 +41,4 @@ async function step(name, run) {
 }
 
 /** @param {number} durationMs */
-export const seconds = (durationMs) => `${(durationMs / 1000).toFixed(1)} s`.padStart(8);
+const seconds = (durationMs) => `${(durationMs / 1000).toFixed(1)} s`.padStart(8);

@@ -5,7 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
  * error, no report at all) counts as one failure more.
  * @param {string} report
  * @param {number} exitCode of vitest
- * @returns {import("./lanes.mjs").Counts}
+ * @returns {import("./lane-runner.mjs").Counts}
  */
 export function readTestCounts(report, exitCode) {
   if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 };

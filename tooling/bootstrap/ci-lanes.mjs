@@ -1,0 +1,52 @@
+import { oneCommand } from "./lane-runner.mjs";
+import { FIRST_E2E, TEST_LANES } from "./test-lanes.mjs";
+import { leaveOut, vitestLane } from "./vitest-lane.mjs";
+
+/** Files of apps/e2e with a lane of their own, by how their names begin. */
+const OWN_LANES = ["chaos-"];
+
+const e2e = (/** @type {string} */ prefix) => `apps/e2e/test/${prefix}`;
+
+/** Everything that has to pass before a change lands, in the order in which it runs. @type {readonly import("./lane-runner.mjs").Lane[]} */
+export const CI_LANES = [
+  ...TEST_LANES,
+  {
+    name: "e2e",
+    shows: "whole pipelines by the command, from packed packages too",
+    limitMinutes: 10,
+    run: vitestLane([
+      e2e(""),
+      ...leaveOut(`${FIRST_E2E}.e2e.test.ts`, ...OWN_LANES.map((prefix) => `${prefix}*`), "*.nightly.test.ts"),
+    ]),
+  },
+  {
+    name: "chaos",
+    shows: "workers and servers are killed and connections cut at random: what was promised holds",
+    limitMinutes: 8,
+    run: vitestLane([e2e("chaos-"), ...leaveOut("*.nightly.test.ts")]),
+  },
+  {
+    name: "bench",
+    shows: "no ratio of speed is below its floor",
+    limitMinutes: 10,
+    run: oneCommand("node", ["apps/bench/dist/main.js", "--short"], { show: true }),
+  },
+  {
+    name: "docs",
+    shows: "the API documentation builds without a warning",
+    limitMinutes: 3,
+    run: oneCommand("typedoc", []),
+  },
+  {
+    name: "changesets",
+    shows: "what changed is told to users",
+    limitMinutes: 1,
+    run: oneCommand("changeset", ["status"]),
+  },
+  {
+    name: "quick start",
+    shows: "`npm start` from the root, on real data",
+    limitMinutes: 3,
+    run: oneCommand("npm", ["start"], { show: true }),
+  },
+];

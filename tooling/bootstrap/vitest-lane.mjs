@@ -1,0 +1,22 @@
+import { join } from "node:path";
+import { readTestCounts } from "./test-counts.mjs";
+
+/**
+ * A lane that runs vitest and counts the tests it ran.
+ * @param {readonly string[]} args files to run, flags
+ * @returns {import("./lane-runner.mjs").Lane["run"]}
+ */
+export function vitestLane(args) {
+  return async ({ runner }) => {
+    const report = join(runner.makeTemporaryFolder("vitest-"), "report.json");
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const { code } = await runner.run("vitest", ["run", ...reporters, ...args], { show: true });
+    return readTestCounts(report, code);
+  };
+}
+
+/**
+ * The flags that leave files out, wherever they are.
+ * @param {readonly string[]} names patterns of file names
+ */
+export const leaveOut = (...names) => names.flatMap((name) => ["--exclude", `**/${name}`]);
