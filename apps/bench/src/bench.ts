@@ -17,6 +17,8 @@ export interface BenchOptions {
 /** What a lane runs its contests with. */
 export interface Bench extends AsyncDisposable {
   readonly short: boolean;
+  readonly servers: string;
+  readonly profileTo: string | undefined;
   readonly streams: BenchStreams;
   readonly serverVersion: string;
   /** Payload sizes to race with, each with the number of messages of a turn. */
@@ -43,6 +45,8 @@ export async function openBench({
   const streams = await openBenchStreams(server.url);
   return {
     short,
+    servers: server.url,
+    profileTo,
     streams,
     serverVersion: server.version,
     sizes: short ? SIZES.slice(0, 1) : SIZES,

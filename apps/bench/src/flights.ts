@@ -87,6 +87,13 @@ function flights(): Payload {
   };
 }
 
+/** Flights with the time at which they were sent in front; whoever sends them fills it in. */
+function timedFlights(): Payload {
+  const { rows, ...rest } = flights();
+  const sent = { sent: "BIGINT NOT NULL" };
+  return { ...rest, rows: rows.map((row) => ({ sent: 0, ...row })), ...sqlOf({ ...sent, ...flight.columns }) };
+}
+
 /** Airports with `departures` flights each. */
 function airports(count: number, departures: number): Payload {
   const all = readFlights();
@@ -115,6 +122,7 @@ function sqlOf(columns: Readonly<Record<string, string>>): Pick<Payload, "column
 /** THE list of payloads, by their size as JSON. */
 export const payloads: Readonly<Record<string, () => Payload>> = {
   "100B": flights,
+  timed: timedFlights,
   "1KiB": () => airports(1000, 10),
   "16KiB": () => airports(200, 182),
 };

@@ -5,9 +5,12 @@ import type { Outcome } from "./contest/outcome.js";
 import { report } from "./report.js";
 import { decodeLane } from "./scenarios/decode.js";
 import { encodeLane } from "./scenarios/encode.js";
+import { latencyLane } from "./scenarios/latency.js";
+import { memoryLane } from "./scenarios/memory.js";
 import { pipelineLane } from "./scenarios/pipeline.js";
 import { sinkLane } from "./scenarios/sink.js";
 import { sourceLane } from "./scenarios/source.js";
+import { startupLane } from "./scenarios/startup.js";
 import { whereLane } from "./scenarios/where.js";
 
 /** THE list of lanes. */
@@ -18,6 +21,9 @@ const lanes: Readonly<Record<string, (bench: Bench) => Promise<Outcome[]>>> = {
   sink: sinkLane,
   pipeline: pipelineLane,
   where: whereLane,
+  latency: latencyLane,
+  startup: startupLane,
+  memory: memoryLane,
 };
 
 const PROFILES = fileURLToPath(new URL("../profiles", import.meta.url));

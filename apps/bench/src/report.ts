@@ -5,15 +5,31 @@ import { floors } from "./floors.js";
 export function report(lane: string, outcomes: readonly Outcome[], heldTo: "ci" | "goal"): number {
   const number = (value: number): string => Math.round(value).toLocaleString("en");
   const speeds = outcomes.flatMap((outcome) => outcome.speeds);
-  console.table(
-    speeds.map(({ race, entrant, perSecond, low, high, cpuMicros, serverMicros }) => ({
-      [lane]: `${race}: ${entrant}`,
-      "msg/s": number(perSecond),
-      spread: `${number(low)}–${number(high)}`,
-      "cpu µs/msg": cpuMicros?.toFixed(2) ?? "",
-      "server's": serverMicros?.toFixed(2) ?? "",
-    })),
-  );
+  if (speeds.length > 0)
+    console.table(
+      speeds.map(({ race, entrant, perSecond, low, high, cpuMicros, serverMicros }) => ({
+        [lane]: `${race}: ${entrant}`,
+        "msg/s": number(perSecond),
+        spread: `${number(low)}–${number(high)}`,
+        "cpu µs/msg": cpuMicros?.toFixed(2) ?? "",
+        "server's": serverMicros?.toFixed(2) ?? "",
+      })),
+    );
+  const latencies = outcomes.flatMap((outcome) => outcome.latencies ?? []);
+  if (latencies.length > 0) {
+    console.table(
+      latencies.map(({ race, entrant, p50, p99, p999 }) => ({
+        [lane]: `${race}: ${entrant}`,
+        "p50 ms": p50.toFixed(2),
+        "p99 ms": p99.toFixed(2),
+        "p99.9 ms": p999.toFixed(2),
+      })),
+    );
+  }
+  const measures = outcomes.flatMap((outcome) => outcome.measures ?? []);
+  if (measures.length > 0) {
+    console.table(measures.map(({ name, value, unit }) => ({ [lane]: name, value: value.toFixed(1), unit })));
+  }
   const ratios = outcomes.flatMap((outcome) => outcome.ratios);
   console.table(
     ratios.map(({ name, value, low, high, cpu }) => ({

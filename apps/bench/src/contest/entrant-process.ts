@@ -33,10 +33,14 @@ async function client(version: "v2" | "v3") {
 export type Answer =
   | { readonly kind: "ready" }
   | { readonly kind: "done"; readonly ms: number; readonly cpuMs: number }
+  | { readonly kind: "memory"; readonly bytes: number }
   | { readonly kind: "failed"; readonly message: string };
 
-/** What this process is asked, one at a time, after the job. */
-export type Request = { readonly kind: "open"; readonly job: Job } | { readonly kind: "turn"; readonly turn: number };
+/** What this process is asked, one at a time; memory also while a turn goes on. */
+export type Request =
+  | { readonly kind: "open"; readonly job: Job }
+  | { readonly kind: "turn"; readonly turn: number }
+  | { readonly kind: "memory" };
 
 let entrant: Entrant | undefined;
 
@@ -47,6 +51,7 @@ async function answer(request: Request): Promise<Answer> {
     entrant = await (await load())(request.job);
     return { kind: "ready" };
   }
+  if (request.kind === "memory") return { kind: "memory", bytes: memoryAfterCollection() };
   if (entrant === undefined) throw new Error("a turn before open");
   const work = await entrant.prepare(request.turn);
   const cpu = process.cpuUsage();
@@ -55,6 +60,14 @@ async function answer(request: Request): Promise<Answer> {
   const ms = performance.now() - startedAt;
   const used = process.cpuUsage(cpu);
   return { kind: "done", ms, cpuMs: (used.user + used.system) / 1000 };
+}
+
+/** What is still held after a forced collection: objects, and buffers outside the heap. */
+function memoryAfterCollection(): number {
+  // Twice: what finalizers let go of in the first is collected in the second.
+  for (let i = 0; i < 2; i++) globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 process.on("message", (request: Request) => {

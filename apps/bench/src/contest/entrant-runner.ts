@@ -13,6 +13,8 @@ export interface Timing {
 /** An entrant in a process of its own, so that no entrant meets another one's garbage or deoptimized code. */
 export interface RunningEntrant {
   turn(turn: number): Promise<Timing>;
+  /** Bytes it holds after a forced collection. */
+  memory(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -22,7 +24,10 @@ export async function startEntrant(job: Job, name: string, profileTo: string | u
   const file = `${name.replaceAll(/[^a-z0-9]+/gi, "-")}.cpuprofile`;
   const profiling =
     profileTo === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profileTo}`, `--cpu-prof-name=${file}`];
-  const child = fork(script, { execArgv: profiling, stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const child = fork(script, {
+    execArgv: ["--expose-gc", ...profiling],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
   const ask = (request: Request): Promise<Answer> => askChild(child, name, request);
   await ask({ kind: "open", job });
   return {
@@ -30,6 +35,11 @@ export async function startEntrant(job: Job, name: string, profileTo: string | u
       const given = await ask({ kind: "turn", turn });
       if (given.kind !== "done") throw new Error(`${name}: a turn was not timed`);
       return given;
+    },
+    async memory() {
+      const given = await ask({ kind: "memory" });
+      if (given.kind !== "memory") throw new Error(`${name}: it did not say what it holds`);
+      return given.bytes;
     },
     async close() {
       if (child.exitCode !== null || !child.connected) return;
@@ -40,6 +50,9 @@ export async function startEntrant(job: Job, name: string, profileTo: string | u
   };
 }
 
+/** Kind of answer to each kind of request: a turn may still go on when memory is asked for. */
+const answers = { open: "ready", turn: "done", memory: "memory" } as const;
+
 function askChild(child: ChildProcess, name: string, request: Request): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
@@ -47,8 +60,10 @@ function askChild(child: ChildProcess, name: string, request: Request): Promise<
       child.off("exit", onExit);
       act();
     };
-    const onMessage = (answer: Answer): void =>
-      settle(() => (answer.kind === "failed" ? reject(new Error(`${name}: ${answer.message}`)) : resolve(answer)));
+    const onMessage = (answer: Answer): void => {
+      if (answer.kind === "failed") settle(() => reject(new Error(`${name}: ${answer.message}`)));
+      else if (answer.kind === answers[request.kind]) settle(() => resolve(answer));
+    };
     const onExit = (code: number | null): void =>
       settle(() => reject(new Error(`${name}: its process ended (${code})`)));
     child.on("message", onMessage);

@@ -13,6 +13,8 @@ export interface Job {
   readonly select?: string;
   /** Its WHERE, in SQL; absent: every row. */
   readonly where?: string;
+  /** True when the messages come while the turn goes on, not before it. */
+  readonly live?: boolean;
 }
 
 /** One way of doing the work of a lane. Lives as long as its process; turns come one at a time. */

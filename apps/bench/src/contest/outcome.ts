@@ -24,8 +24,26 @@ export interface Ratio {
   readonly cpu: number | undefined;
 }
 
+/** How long messages were on their way, in milliseconds. */
+export interface Latency {
+  readonly race: string;
+  readonly entrant: string;
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+}
+
+/** A number that stands for itself, such as a time to start. */
+export interface Measure {
+  readonly name: string;
+  readonly value: number;
+  readonly unit: "ms" | "MB" | "%";
+}
+
 /** What a race ended with. */
 export interface Outcome {
+  readonly latencies?: readonly Latency[];
+  readonly measures?: readonly Measure[];
   readonly speeds: readonly Speed[];
   readonly ratios: readonly Ratio[];
 }

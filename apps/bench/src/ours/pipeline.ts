@@ -25,7 +25,8 @@ export const ourPipeline: OpenEntrant = async (job) => {
         },
       });
       const state = `file:${join(folder, `state-${turn}`)}`;
-      const args = ["run", file, "--state", state, "--name", `bench-${turn}`, "--until-caught-up", "--json"];
+      const until = job.live === true ? ["--max-rows", String(job.count)] : ["--until-caught-up"];
+      const args = ["run", file, "--state", state, "--name", `bench-${turn}`, "--json", ...until];
       const code = await main(args, { stdout: collect, stderr: collect });
       if (code !== 0) throw new Error(`nats-pipeline ended with ${code}: ${lines.join("")}`);
     },
