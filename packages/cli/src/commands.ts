@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { checkCommand } from "./commands/check.js";
 import { checkpointCommand } from "./commands/checkpoint.js";
 import { devCommand } from "./commands/dev.js";
+import { dlqCommand } from "./commands/dlq.js";
 import { runCommand } from "./commands/run.js";
 import { tailCommand } from "./commands/tail.js";
 import type { Output } from "./main.js";
@@ -12,4 +13,11 @@ export interface CliCommand {
   register(program: Command, output: Output, exit: (code: number) => void): void;
 }
 
-export const commands: readonly CliCommand[] = [runCommand, checkCommand, checkpointCommand, tailCommand, devCommand];
+export const commands: readonly CliCommand[] = [
+  runCommand,
+  checkCommand,
+  checkpointCommand,
+  tailCommand,
+  dlqCommand,
+  devCommand,
+];

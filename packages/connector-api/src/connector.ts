@@ -1,5 +1,6 @@
 import type { ConnectionSchema, SqlType } from "./connection-schema.js";
 import type { ConnectorOptions } from "./connector-options.js";
+import type { DeadLetterBox } from "./dead-letter-box.js";
 import type { SinkOperator, SourceOperator } from "./operator.js";
 import type { OperatorConfig } from "./operator-config.js";
 import type { SplitState } from "./operator-context.js";
@@ -173,4 +174,13 @@ export interface Connector<Profile = unknown, Table = unknown> {
     place: InputPlace,
     signal: AbortSignal,
   ): Promise<MovedSplit>;
+  /**
+   * Opens the dead letters that are kept under a subject, or in a whole stream, also those that the server itself gave
+   * up. Rejects with STREAM_NOT_FOUND when nothing keeps them.
+   */
+  openDeadLetters?(
+    profile: Profile,
+    place: { readonly subject: string } | { readonly stream: string },
+    signal: AbortSignal,
+  ): Promise<DeadLetterBox>;
 }

@@ -34,6 +34,7 @@ export type {
 } from "./connector.js";
 export type { ConnectorOptionsContext } from "./connector-options.js";
 export { ConnectorOptions } from "./connector-options.js";
+export type { DeadLetter, DeadLetterBox, LetterOrigin, Redriven, RedriveOptions } from "./dead-letter-box.js";
 export type { DeadLetters, RefusedInput, RefusedOutput, RefusedPayload, RefusedRow } from "./dead-letters.js";
 export { refusedRow } from "./dead-letters.js";
 export { didYouMean, nearestOf } from "./did-you-mean.js";

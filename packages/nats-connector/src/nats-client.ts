@@ -65,7 +65,8 @@ export interface NatsClient {
     subject: string,
     options: { queue?: string; max?: number; callback: (error: Error | null, message: NatsMessage) => void },
   ): NatsSubscription;
-  request(subject: string, payload?: Uint8Array, options?: { timeout: number }): Promise<NatsMessage>;
+  /** `headers` is as in {@link NatsPublishOptions}. */
+  request(subject: string, payload?: Uint8Array, options?: { timeout: number; headers?: object }): Promise<NatsMessage>;
   /** A round trip. Says nothing about messages queued before a disconnect: see the connection epoch. */
   flush(): Promise<void>;
   /** Events: "disconnect", "reconnect", "error", "update", … One iterator per call. */

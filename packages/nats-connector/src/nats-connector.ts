@@ -32,6 +32,7 @@ import * as connections from "./connection-config.js";
 import { autocomplete } from "./connection-test/autocomplete.js";
 import type { Dialler } from "./connection-test/test-session.js";
 import { testConnection, testTable } from "./connection-test/test-table.js";
+import { openDeadLetterBox } from "./dead-letter/dead-letter-box.js";
 import { describeProfile } from "./describe-profile.js";
 import { icon } from "./icon.js";
 import { makeReplay } from "./inspect/make-replay.js";
@@ -221,6 +222,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
         table,
       ),
     makeOperator: operatorOf,
+    openDeadLetters: (profile, place, signal) => openDeadLetterBox(place, dialler(profile), signal),
     makeReplay(plan, range) {
       if (plan.config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");
       const { openDecoder } = openPayload(plan.config.format, plan.schema);

@@ -1,5 +1,6 @@
 import { type Column, parseColumn, type Row, type RowValue } from "@x/connector-api";
 import { renderJsonValue } from "./json-value.js";
+import { plainText, textOrBase64 } from "./plain-text.js";
 
 /** Names no column of a payload has. */
 const SEQ = "$seq";
@@ -53,16 +54,11 @@ export function createMessageRenderer({ json, typed }: { readonly json: boolean;
 
 function text(name: string, value: RowValue): string {
   if (typeof value !== "string") return renderJsonValue(value);
-  // A payload must not play with the terminal.
-  const safe = value.replaceAll(/[\p{Cc}]/gu, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
-  return name === "base64" ? `base64:${safe}` : safe;
+  return name === "base64" ? `base64:${value}` : plainText(value);
 }
 
 function payloadOf(value: RowValue): { readonly value: RowValue } | { readonly base64: string } {
   if (!(value instanceof Uint8Array)) return { value };
-  try {
-    return { value: new TextDecoder("utf-8", { fatal: true }).decode(value) };
-  } catch {
-    return { base64: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("base64") };
-  }
+  const content = textOrBase64(value);
+  return "text" in content ? { value: content.text } : content;
 }

@@ -28,6 +28,8 @@ export interface JetStreamApi {
   deleteConsumer(stream: string, consumer: string, signal?: AbortSignal): Promise<boolean>;
   /** A stored message, from the stream's leader; undefined when it is not there (any more). */
   getMessage(stream: string, query: MessageQuery, signal?: AbortSignal): Promise<StoredMessage | undefined>;
+  /** Removes a message, without overwriting its bytes. False when it was not there. */
+  deleteMessage(stream: string, seq: number, signal?: AbortSignal): Promise<boolean>;
 }
 
 const DEFAULT_PREFIX = "$JS.API";
@@ -152,6 +154,7 @@ export interface SubjectPage {
 
 const JS_NO_MESSAGE_FOUND = 10037;
 const JS_CONSUMER_NOT_FOUND = 10014;
+const JS_SEQUENCE_NOT_FOUND = 10043;
 const DEFAULT_TIMEOUT_MS = 5000;
 
 export function createJetStreamApi(client: NatsClient, options: JetStreamApiOptions = {}): JetStreamApi {
@@ -245,6 +248,11 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
       const { subject, seq, time, data = "", hdrs = "" } = answer.message;
       const headers = Buffer.from(hdrs, "base64").toString("latin1");
       return { subject, seq, time, payload: Buffer.from(data, "base64"), headers };
+    },
+    async deleteMessage(stream, seq, signal) {
+      const action = `remove message ${seq} of stream "${stream}"`;
+      const body = { seq, no_erase: true };
+      return (await ask(`STREAM.MSG.DELETE.${stream}`, body, action, signal, JS_SEQUENCE_NOT_FOUND)) !== undefined;
     },
   };
 }
