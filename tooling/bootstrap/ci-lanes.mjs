@@ -1,11 +1,6 @@
 import { oneCommand } from "./lane-runner.mjs";
-import { FIRST_E2E, TEST_LANES } from "./test-lanes.mjs";
+import { FIRST_E2E, OWN_LANES, TEST_LANES } from "./test-lanes.mjs";
 import { leaveOut, vitestLane } from "./vitest-lane.mjs";
-
-/** Files of apps/e2e with a lane of their own, by how their names begin. */
-const OWN_LANES = ["chaos-"];
-
-const e2e = (/** @type {string} */ prefix) => `apps/e2e/test/${prefix}`;
 
 /** Everything that has to pass before a change lands, in the order in which it runs. @type {readonly import("./lane-runner.mjs").Lane[]} */
 export const CI_LANES = [
@@ -15,7 +10,7 @@ export const CI_LANES = [
     shows: "whole pipelines by the command, from packed packages too",
     limitMinutes: 10,
     run: vitestLane([
-      e2e(""),
+      "apps/e2e/test/",
       ...leaveOut(`${FIRST_E2E}.e2e.test.ts`, ...OWN_LANES.map((prefix) => `${prefix}*`), "*.nightly.test.ts"),
     ]),
   },
@@ -23,7 +18,13 @@ export const CI_LANES = [
     name: "chaos",
     shows: "workers and servers are killed and connections cut at random: what was promised holds",
     limitMinutes: 8,
-    run: vitestLane([e2e("chaos-"), ...leaveOut("*.nightly.test.ts")]),
+    run: vitestLane(["/chaos-", ...leaveOut("*.nightly.test.ts")]),
+  },
+  {
+    name: "cluster",
+    shows: "three nodes: one is killed, isolated, upgraded, and nothing is lost",
+    limitMinutes: 8,
+    run: vitestLane(["/cluster-", "--no-file-parallelism", ...leaveOut("*.nightly.test.ts")]),
   },
   {
     name: "bench",

@@ -5,6 +5,9 @@ import { leaveOut, vitestLane } from "./vitest-lane.mjs";
 /** End-to-end tests that show in a minute that the product works; the others have lanes of their own in CI. */
 export const FIRST_E2E = "(quick-start|readme|errors|examples)";
 
+/** How the names of test files begin that have a lane of their own, wherever they are. */
+export const OWN_LANES = ["chaos-", "cluster-"];
+
 /** @type {readonly import("./lane-runner.mjs").Lane[]} */
 export const TEST_LANES = [
   {
@@ -29,7 +32,9 @@ export const TEST_LANES = [
     name: "vitest",
     shows: "units and integration, against real servers; README, quick start and errors end to end",
     limitMinutes: 12,
-    run: vitestLane(leaveOut(`!${FIRST_E2E}.e2e.test.ts`, "*.nightly.test.ts")),
+    run: vitestLane(
+      leaveOut(`!${FIRST_E2E}.e2e.test.ts`, ...OWN_LANES.map((prefix) => `${prefix}*`), "*.nightly.test.ts"),
+    ),
   },
 ];
 

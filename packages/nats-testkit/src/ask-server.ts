@@ -1,5 +1,11 @@
 import { connect } from "node:net";
 
+/** Where a server listens. */
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What a server wants to hear in CONNECT, such as `{ user, pass }` or `{ auth_token }`. */
 export type Login = Readonly<Record<string, string>>;
 
@@ -8,19 +14,19 @@ export type Login = Readonly<Record<string, string>>;
  * the server says against it, when nobody serves the subject, and when no answer came in time.
  */
 export function askServer(
-  port: number,
+  { host, port }: Address,
   subject: string,
   payload: string,
   { login = {}, timeoutMs = 5_000 }: { login?: Login; timeoutMs?: number } = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1" });
+    const socket = connect({ port, host });
     let text = "";
     const finish = (settle: () => void): void => {
       socket.destroy();
       settle();
     };
-    const fail = (why: string): void => finish(() => reject(new Error(`${subject} on port ${port}: ${why}`)));
+    const fail = (why: string): void => finish(() => reject(new Error(`${subject} on ${host}:${port}: ${why}`)));
     socket.setTimeout(timeoutMs, () => fail(`no answer within ${timeoutMs} ms`));
     socket.on("error", (error) => fail(error.message));
     socket.on("close", () => fail("the connection was closed"));

@@ -1,4 +1,5 @@
 import { get } from "node:http";
+import type { Address } from "./ask-server.js";
 
 /** What a node's monitoring port says about its JetStream, as far as a cluster's health goes. */
 export interface JetStreamReport {
@@ -19,13 +20,13 @@ export interface RaftGroup {
 }
 
 /** `/jsz` of a node; undefined when it does not answer, for whatever reason. */
-export function readJetStream(monitorPort: number): Promise<JetStreamReport | undefined> {
-  return readJson<JetStreamReport>(monitorPort, "/jsz?accounts=true&streams=true&consumers=true");
+export function readJetStream(monitor: Address): Promise<JetStreamReport | undefined> {
+  return readJson<JetStreamReport>(monitor, "/jsz?accounts=true&streams=true&consumers=true");
 }
 
 /** Whether `/healthz` says that everything the node holds is recovered and current. */
-export async function isHealthy(monitorPort: number): Promise<boolean> {
-  return (await readJson<{ status: string }>(monitorPort, "/healthz"))?.status === "ok";
+export async function isHealthy(monitor: Address): Promise<boolean> {
+  return (await readJson<{ status: string }>(monitor, "/healthz"))?.status === "ok";
 }
 
 /** The group of a stream, or of its consumer, as this node knows it, in whatever account. */
@@ -40,9 +41,15 @@ export function findGroup(
   return detail?.consumer_detail?.find(({ name }) => name === consumer)?.cluster;
 }
 
-function readJson<Body>(port: number, path: string): Promise<Body | undefined> {
+/** The names of the clients that are connected to a node. */
+export async function readClientNames(monitor: Address): Promise<string[]> {
+  const report = await readJson<{ connections: { name?: string }[] }>(monitor, "/connz?limit=1000");
+  return report?.connections.map(({ name = "" }) => name) ?? [];
+}
+
+function readJson<Body>({ host, port }: Address, path: string): Promise<Body | undefined> {
   return new Promise((resolve) => {
-    const request = get({ host: "127.0.0.1", port, path, agent: false, timeout: 1_000 }, (response) => {
+    const request = get({ host, port, path, agent: false, timeout: 1_000 }, (response) => {
       let text = "";
       response.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;

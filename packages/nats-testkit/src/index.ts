@@ -1,7 +1,10 @@
+export type { Address, Login } from "./ask-server.js";
 export type { Certificate, CertificateAuthority, CertificateOptions } from "./certificates.js";
 export { createCertificateAuthority } from "./certificates.js";
-export type { NatsCluster, NatsClusterOptions } from "./cluster.js";
+export type { NatsCluster, NatsClusterNode, NatsClusterOptions } from "./cluster.js";
 export { startNatsCluster } from "./cluster.js";
+export type { ClusterMember, ClusterView, ClusterViewOptions } from "./cluster-view.js";
+export { createClusterView } from "./cluster-view.js";
 export type {
   FaultProxy,
   FaultProxyCounters,
