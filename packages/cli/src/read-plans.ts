@@ -1,4 +1,4 @@
-import type { CheckpointStore, Logger, SplitState } from "@x/connector-api";
+import type { Logger, SplitState } from "@x/connector-api";
 import type { PlannedPipeline } from "./plan-pipelines.js";
 import { openStateStore } from "./state-store.js";
 
@@ -23,7 +23,7 @@ export async function readPlans(
   pipelines: readonly PlannedPipeline[],
   settings: PlanSettings,
 ): Promise<readonly StandingPlan[]> {
-  const store: CheckpointStore = openStateStore(settings.state);
+  const store = openStateStore(settings.state, pipelines, settings.logger);
   try {
     return await Promise.all(
       pipelines.map(async (pipeline) => {

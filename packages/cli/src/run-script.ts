@@ -1,4 +1,4 @@
-import type { Logger } from "@x/connector-api";
+import type { CheckpointStore, Logger } from "@x/connector-api";
 import { type PipelineSummary, type RunningPipeline, startPipeline } from "@x/runtime";
 import { buildPipelines, type PipelineParts } from "./build-pipelines.js";
 import type { Output } from "./main.js";
@@ -16,16 +16,26 @@ export function runScript(file: string, flags: RunFlags, output: Output): Promis
     const options = parseRunFlags(flags);
     let drainAll = (): void => {};
     const rows = { stdout: output.stdout, onStdoutClosed: () => drainAll() };
-    const pipelines = startAll(buildPipelines(script.pipelines, rows), options, script.logger);
-    drainAll = () => {
-      for (const pipeline of pipelines) pipeline.drain();
-    };
-    return await waitForAll(pipelines, script, output);
+    const parts = buildPipelines(script.pipelines, rows);
+    const checkpoints = openStateStore(options.state, script.pipelines, script.logger);
+    try {
+      const pipelines = startAll(parts, checkpoints, options, script.logger);
+      drainAll = () => {
+        for (const pipeline of pipelines) pipeline.drain();
+      };
+      return await waitForAll(pipelines, script, output);
+    } finally {
+      await checkpoints.close();
+    }
   });
 }
 
-function startAll(parts: readonly PipelineParts[], options: RunOptions, logger: Logger): RunningPipeline[] {
-  const checkpoints = openStateStore(options.state);
+function startAll(
+  parts: readonly PipelineParts[],
+  checkpoints: CheckpointStore,
+  options: RunOptions,
+  logger: Logger,
+): RunningPipeline[] {
   return parts.map((part) =>
     startPipeline({
       ...part,

@@ -29,7 +29,7 @@ const append = (file: string, files: readonly string[] = []): readonly string[] 
 
 export const stateFlag = [
   "--state <store>",
-  "where checkpoints are kept: file:DIR or memory:",
+  "where checkpoints are kept: file:DIR, memory: or nats-kv:BUCKET",
   "file:.nats-pipeline",
 ] as const;
 

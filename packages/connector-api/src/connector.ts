@@ -1,6 +1,8 @@
+import type { CheckpointStore } from "./checkpoint-store.js";
 import type { ConnectionSchema, SqlType } from "./connection-schema.js";
 import type { ConnectorOptions } from "./connector-options.js";
 import type { DeadLetterBox } from "./dead-letter-box.js";
+import type { Logger } from "./logger.js";
 import type { SinkOperator, SourceOperator } from "./operator.js";
 import type { OperatorConfig } from "./operator-config.js";
 import type { SplitState } from "./operator-context.js";
@@ -92,9 +94,19 @@ export interface TestMessage {
  */
 export type Autocomplete = Readonly<Record<string, readonly string[]>>;
 
+/** How a connector keeps checkpoints. */
+export interface StateOptions {
+  /** Makes the place when it is missing. Default: a missing one is an error that says how to make it. */
+  readonly create?: boolean | undefined;
+  /** Checkpoints kept per pipeline, the newest ones. Default 3. */
+  readonly keep?: number | undefined;
+  /** Default: says nothing. */
+  readonly logger?: Logger | undefined;
+}
+
 /**
  * A connector: typed inside, erased outside. What stands above `test` is pure and may be called at any time; `test` and
- * what follows do I/O. A connector keeps no state between calls.
+ * what follows do I/O. Between calls a connector keeps no state but connections that its operators share.
  */
 export interface Connector<Profile = unknown, Table = unknown> {
   /** The word in `connector = '…'`. */
@@ -135,6 +147,11 @@ export interface Connector<Profile = unknown, Table = unknown> {
    * of the inputs. No I/O. Its `open` rejects with STREAM_NOT_FOUND for a table that nothing is kept of.
    */
   makeReplay?(table: TablePlan<Profile, Table>, range: ReplayRange): SourceOperator;
+  /**
+   * A store of checkpoints in the system that a profile names; `location` is what the system calls the place, a KV
+   * bucket for example. No I/O before the first call of the store. Left out by a connector that keeps none.
+   */
+  createCheckpoints?(profile: Profile, location: string, options?: StateOptions): CheckpointStore;
   /**
    * Tries a table for real and says step by step what it found. Creates nothing that outlives the call. With `config`
    * the format is tried too, on a sample; without it, or without a schema, the steps that need them say so. Ends soon

@@ -1,3 +1,4 @@
+import { abortable } from "./abortable.js";
 import type { Checkpoint, CheckpointStore } from "./checkpoint-store.js";
 import { ConnectorError } from "./errors.js";
 import type { Logger } from "./logger.js";
@@ -21,15 +22,22 @@ export interface Incarnation {
 
 /**
  * Claims the next epoch, then reads the last checkpoint: in this order, so that a checkpoint of an older incarnation
- * that lands in between is at worst repeated, never lost.
+ * that lands in between is at worst repeated, never lost. Once the signal aborts, every wait for the store ends with
+ * ABORTED, now and later.
  */
-export async function openIncarnation(store: CheckpointStore, pipeline: string, logger: Logger): Promise<Incarnation> {
-  const identity = await store.claim(pipeline, createInstanceId());
-  const latest = await store.latest(pipeline, (message) => logger.warn({ pipeline }, message));
+export async function openIncarnation(
+  store: CheckpointStore,
+  pipeline: string,
+  logger: Logger,
+  signal?: AbortSignal,
+): Promise<Incarnation> {
+  const identity = await abortable(store.claim(pipeline, createInstanceId()), signal);
+  const warn = (message: string): void => logger.warn({ pipeline }, message);
+  const latest = await abortable(store.latest(pipeline, warn), signal);
   const restored = latest && new Map(Object.entries(latest.splits));
 
   const assertCurrent = async (): Promise<void> => {
-    const holder = await store.holder(pipeline);
+    const holder = await abortable(store.holder(pipeline), signal);
     if (holder.epoch <= identity.epoch) return;
     throw new ConnectorError(
       "FENCED",
@@ -54,7 +62,7 @@ export async function openIncarnation(store: CheckpointStore, pipeline: string, 
         createdAt: new Date().toISOString(),
         splits: Object.fromEntries(snapshot),
       };
-      await store.write(checkpoint);
+      await abortable(store.write(checkpoint), signal);
       await assertCurrent();
     },
   };

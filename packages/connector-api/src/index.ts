@@ -17,6 +17,7 @@ export { isSecret, Secret } from "./secret.js";
 
 // For implementors: write a connector, a format, an auth strategy or a host.
 
+export { abortable } from "./abortable.js";
 export type { BadDataConfig } from "./bad-data.js";
 export { badDataFromOptions, badDataOptions, failOnBadData, parseBadData } from "./bad-data.js";
 export { compareCheckpoints, createJobId, parseCheckpoint } from "./checkpoint-record.js";
@@ -29,6 +30,7 @@ export type {
   ConstructedOperator,
   MetadataColumn,
   SourceCapabilities,
+  StateOptions,
   TableType,
   TestMessage,
 } from "./connector.js";

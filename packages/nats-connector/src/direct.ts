@@ -49,7 +49,7 @@ export async function openSource<T>(options: OpenSourceOptions<T>): Promise<Dire
     throw new ConnectorError("OPTION_MISSING", 'option "name" is required: checkpoints are kept under it');
   }
   const source = operator.operator;
-  const incarnation = await openIncarnation(store, name, logger);
+  const incarnation = await openIncarnation(store, name, logger, stop.signal);
   const context = sourceContext(incarnation, stop.signal, logger, untilCaughtUp);
   const parts = { operator: source, context, incarnation, stop };
   try {

@@ -2,6 +2,8 @@
 export type { ConnectionConfig } from "./connection-config.js";
 export type { DirectSink, WaitOptions } from "./direct/direct-sink.js";
 export type { Batch, BatchOptions, DirectSource, SourceState } from "./direct/direct-source.js";
+export type { NatsKvCheckpointsOptions } from "./direct/nats-kv-checkpoints.js";
+export { natsKvCheckpoints } from "./direct/nats-kv-checkpoints.js";
 export type { DirectOptions } from "./direct/open-operator.js";
 export type { OpenSinkOptions, OpenSourceOptions } from "./direct.js";
 export { openSink, openSource } from "./direct.js";
@@ -17,7 +19,7 @@ export type {
   NatsStatus,
   NatsSubscription,
 } from "./nats-client.js";
-export type { NatsConnectorOptions } from "./nats-connector.js";
+export type { NatsConnector, NatsConnectorOptions } from "./nats-connector.js";
 export { natsConnector } from "./nats-connector.js";
 export type { PermissionRequest, Permissions } from "./permissions.js";
 export { mergePermissions, permissionsOf } from "./permissions.js";

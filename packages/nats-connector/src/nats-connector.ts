@@ -1,10 +1,12 @@
 import {
   badDataFromOptions,
   badDataOptions,
+  type CheckpointStore,
   type Connection,
   type ConnectionSchema,
   type Connector,
   ConnectorError,
+  type ConnectorOptions,
   type ConstructedOperator,
   type Environment,
   type Format,
@@ -16,6 +18,7 @@ import {
   type OperatorConfig,
   type OperatorContext,
   physicalSchema,
+  type StateOptions,
 } from "@x/connector-api";
 import { resolveFormat } from "@x/formats";
 import {
@@ -28,6 +31,7 @@ import {
   resolveTls,
   tlsFromOptions,
 } from "@x/nats-auth";
+import { createKvCheckpoints } from "./checkpoints.js";
 import * as connections from "./connection-config.js";
 import { autocomplete } from "./connection-test/autocomplete.js";
 import type { Dialler } from "./connection-test/test-session.js";
@@ -41,7 +45,7 @@ import { withLink } from "./inspect/with-link.js";
 import { makeOperator, type OperatorParts } from "./make-operator.js";
 import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
-import { type OpenConnection, openConnection } from "./open-connection.js";
+import { type LinkContext, type OpenConnection, openConnection } from "./open-connection.js";
 import { compact, describeStored } from "./parse-stored.js";
 import { judge } from "./preflight/preflight.js";
 import { readFacts } from "./preflight/read-facts.js";
@@ -63,8 +67,16 @@ export interface NatsConnectorOptions {
   readonly environment?: Environment;
 }
 
+/** What this connector offers beyond the trait. */
+export interface NatsConnector extends Connector<Profile, TableConfig> {
+  /** Takes what says how to connect, and reports every other option as unknown. */
+  profileFromOptions(options: ConnectorOptions): Profile;
+  /** `location` is a KV bucket. */
+  createCheckpoints(profile: Profile, location: string, options?: StateOptions): CheckpointStore;
+}
+
 /** The connector behind `connector = 'nats'`, for hosts and engines. Does no I/O by itself; its operators connect. */
-export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profile, TableConfig> {
+export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
   const { auth: strategies = [], formats = [], environment = process.env } = given;
   const security: connections.ConnectionSecurity = {
     authFromOptions: (options) => authFromOptions(options, strategies),
@@ -74,7 +86,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
   };
   const parseProfile = (value: unknown): Profile => connections.parseConnection(value, security);
 
-  const connect = async (profile: Profile, context: OperatorContext): Promise<OpenConnection> => {
+  const open = async (profile: Profile, name: string, context: LinkContext): Promise<OpenConnection> => {
     const { servers, wantsTls } = connections.resolveServers(profile.servers, environment);
     const report = (error: ConnectorError): void => context.logger.warn({ code: error.code }, error.message);
     const stored: unknown = JSON.parse(profile.auth.reveal());
@@ -87,12 +99,14 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
         authenticator: authenticator as (nonce?: string) => object,
         tls: tls === undefined ? (wantsTls ? {} : undefined) : resolveTls(tls, environment),
         domain: profile.jetstreamDomain,
-        name: profile.connectionName ?? context.identity.pipeline,
+        name: profile.connectionName ?? name,
         client: given.client,
       },
       context,
     );
   };
+  const connect = (profile: Profile, context: OperatorContext): Promise<OpenConnection> =>
+    open(profile, context.identity.pipeline, context);
   const toConnection = (
     id: string | undefined,
     name: string,
@@ -111,6 +125,13 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
     const what = "stream" in table ? `stream ${table.stream}` : `subject ${table.subject}`;
     const text = JSON.stringify({ ...config, metadataFields } satisfies OperatorConfig);
     return { id, connector: "nats", name, type, schema, config: text, description: `NATS ${type}, ${what}` };
+  };
+
+  /** Without `servers` when the connection is handed in. */
+  const pullConnection = (options: ConnectorOptions, profile: Profile | undefined): Profile => {
+    const handedIn = given.client !== undefined && profile === undefined && !options.has("servers");
+    const known = handedIn ? parseProfile({ servers: "handed-in" }) : profile;
+    return connections.connectionFromOptions(options, security, known);
   };
 
   const dialler = (profile: Profile): Dialler => ({
@@ -197,9 +218,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
       const formatName = options.pullOptionalString("format");
       const format = formatName === undefined ? undefined : resolveFormat(formatName, formats);
       const formatOptions = format?.fromOptions(options);
-      const noServers = given.client !== undefined && profile === undefined && !options.has("servers");
-      const known = noServers ? parseProfile({ servers: "handed-in" }) : profile;
-      const connection = connections.connectionFromOptions(options, security, known);
+      const connection = pullConnection(options, profile);
       const badData = badDataFromOptions(options);
       const table = tableFromOptions(options);
       const isSource = tableTypeOf(table) === "source";
@@ -251,5 +270,16 @@ export function natsConnector(given: NatsConnectorOptions = {}): Connector<Profi
     moveSplit: ({ name, profile, table }, state, place, signal) =>
       withLink(name, dialler(profile), signal, ({ api }) => moveSplit(api, table, state, place, signal)),
     preflight: async (plan, signal) => judge(await readFacts(plan, dialler, signal)),
+    profileFromOptions(options) {
+      options.declare(connections.connectionOptions);
+      const profile = pullConnection(options, undefined);
+      options.finish();
+      return profile;
+    },
+    createCheckpoints(profile, bucket, options = {}) {
+      const { connectTimeoutMs } = profile;
+      const connection = { connectTimeoutMs, connect: (context: LinkContext) => open(profile, bucket, context) };
+      return createKvCheckpoints(connection, { ...options, bucket });
+    },
   };
 }

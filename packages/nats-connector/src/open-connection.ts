@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectorError, isConnectorError, type OperatorContext } from "@x/connector-api";
+import { abortable, ConnectorError, isConnectorError, type OperatorContext } from "@x/connector-api";
 import { type ConnectionOptions, connect } from "nats";
 import { type DialTls, diagnoseTls } from "./diagnose-tls.js";
-import { abortable, createJetStreamApi, type JetStreamApi } from "./jetstream/api.js";
+import { createJetStreamApi, type JetStreamApi } from "./jetstream/api.js";
 import type { NatsClient } from "./nats-client.js";
 import { fromClientError } from "./nats-errors.js";
 import { renewCredentials } from "./renew-credentials.js";

@@ -1,5 +1,4 @@
-import { ConnectorError } from "@x/connector-api";
-import { abortable } from "./jetstream/api.js";
+import { abortable, ConnectorError } from "@x/connector-api";
 import type { NatsClient, NatsStatus } from "./nats-client.js";
 import { fromClientError } from "./nats-errors.js";
 import type { DialOptions, LinkContext } from "./open-connection.js";

@@ -132,7 +132,7 @@ class Pipeline {
 
   async #run(): Promise<void> {
     const { source, sink, transform, checkpoints, name } = this.#spec;
-    const incarnation = await openIncarnation(checkpoints, name, this.#logger);
+    const incarnation = await openIncarnation(checkpoints, name, this.#logger, this.#stop.signal);
     const context: OperatorContext = {
       identity: incarnation.identity,
       signal: this.#stop.signal,

@@ -74,7 +74,7 @@ function withStandingPipeline(
   use: (pipeline: PlannedPipeline, store: CheckpointStore, script: OpenScript) => Promise<number>,
 ): Promise<number> {
   return withScript(file, flags, output, async (script) => {
-    const store = openKeptState(flags.state);
+    const store = openKeptState(flags.state, script.pipelines, script.logger);
     try {
       return await use(pickPipeline(script.pipelines, flags.pipeline), store, script);
     } finally {

@@ -1,11 +1,16 @@
-import { type CheckpointStore, ConnectorError, toConnectorError } from "@x/connector-api";
+import { type CheckpointStore, ConnectorError, type Logger, silentLogger, toConnectorError } from "@x/connector-api";
 import type { Output } from "../main.js";
+import type { PlannedPipeline } from "../plan-pipelines.js";
 import { reportError } from "../report-error.js";
 import { openStateStore } from "../state-store.js";
 
 /** The state a command looks into. USAGE for `memory:`, which nobody but a running process has. */
-export function openKeptState(state: string): CheckpointStore {
-  if (state !== "memory:") return openStateStore(state);
+export function openKeptState(
+  state: string,
+  pipelines: readonly PlannedPipeline[] = [],
+  logger: Logger = silentLogger,
+): CheckpointStore {
+  if (state !== "memory:") return openStateStore(state, pipelines, logger);
   throw new ConnectorError("USAGE", "--state memory: is gone with its process; give the state that run was given");
 }
 

@@ -1,7 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectorError } from "@x/connector-api";
-import { abortable } from "../jetstream/api.js";
+import { abortable, ConnectorError } from "@x/connector-api";
 import { fromClientError, permissionOf } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import type { Denied } from "./remedies.js";

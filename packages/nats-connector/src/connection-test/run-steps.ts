@@ -1,5 +1,4 @@
-import { ConnectorError, type TestMessage, toConnectorError } from "@x/connector-api";
-import { abortable } from "../jetstream/api.js";
+import { abortable, ConnectorError, type TestMessage, toConnectorError } from "@x/connector-api";
 import { remedyOf } from "./remedies.js";
 
 /** One thing that a test tries. */

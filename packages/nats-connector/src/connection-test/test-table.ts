@@ -1,4 +1,5 @@
 import {
+  abortable,
   type ConnectionSchema,
   type Decoder,
   type Encoder,
@@ -8,7 +9,6 @@ import {
   type TestMessage,
 } from "@x/connector-api";
 import { resolveDeadLetterStream } from "../dead-letter/dead-letter-stream.js";
-import { abortable } from "../jetstream/api.js";
 import type { TableConfig } from "../table-config.js";
 import { coreSourceSteps } from "./core-source-steps.js";
 import { decodeSample, describeSample } from "./decode-sample.js";

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectorError, type DeadLetter, type Redriven, type RedriveOptions } from "@x/connector-api";
-import { abortable, type JetStreamApi } from "../jetstream/api.js";
+import { abortable, ConnectorError, type DeadLetter, type Redriven, type RedriveOptions } from "@x/connector-api";
+import type { JetStreamApi } from "../jetstream/api.js";
 import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 

@@ -1,5 +1,6 @@
 import { Writable } from "node:stream";
 import {
+  abortable,
   ConnectorError,
   type OperatorContext,
   type OperatorCounters,
@@ -7,7 +8,6 @@ import {
   type SinkOperator,
   toConnectorError,
 } from "@x/connector-api";
-import { abortable } from "../jetstream/api.js";
 
 /** Every wait takes a signal: it ends the wait with ABORTED, and changes nothing about the rows. */
 export interface WaitOptions {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  abortable,
   ConnectorError,
   type Decoder,
   type Deserialization,
@@ -11,7 +12,7 @@ import {
   type SourceOperator,
   type SplitCollector,
 } from "@x/connector-api";
-import { abortable, type JetStreamApi, type StreamInfo } from "../jetstream/api.js";
+import type { JetStreamApi, StreamInfo } from "../jetstream/api.js";
 import { describeJetStreamMessage } from "../message-metadata.js";
 import type { NatsMessage } from "../nats-client.js";
 import type { OpenConnection } from "../open-connection.js";

@@ -1,4 +1,4 @@
-import { ConnectorError } from "@x/connector-api";
+import { abortable } from "@x/connector-api";
 import type { NatsClient } from "../nats-client.js";
 import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
 import type { ConsumerConfig } from "./consumer-config.js";
@@ -16,6 +16,8 @@ export interface JetStreamApi {
   streamInfo(stream: string, signal?: AbortSignal): Promise<StreamInfo>;
   /** One page of a stream's subjects from `offset`, with the number of all. */
   streamSubjects(stream: string, filter: string, offset: number, signal?: AbortSignal): Promise<SubjectPage>;
+  /** Creates a stream; one that is equal already is returned as it is. */
+  createStream(config: StreamConfig, signal?: AbortSignal): Promise<StreamInfo>;
   /** Names of the streams that capture a subject (which may hold wildcards). */
   streamNames(subject: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Creates a named consumer with `action: "create"`: an equal one is returned as it is, a different one is refused. */
@@ -26,6 +28,8 @@ export interface JetStreamApi {
   consumerNames(stream: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** False when there was no such consumer. */
   deleteConsumer(stream: string, consumer: string, signal?: AbortSignal): Promise<boolean>;
+  /** Removes the messages of a subject (which may hold wildcards). */
+  purgeStream(stream: string, filter: string, signal?: AbortSignal): Promise<void>;
   /** A stored message, from the stream's leader; undefined when it is not there (any more). */
   getMessage(stream: string, query: MessageQuery, signal?: AbortSignal): Promise<StoredMessage | undefined>;
   /** Removes a message, without overwriting its bytes. False when it was not there. */
@@ -88,6 +92,8 @@ export interface StreamConfig {
   readonly allow_batched?: boolean;
   readonly allow_rollup_hdrs?: boolean;
   readonly allow_msg_ttl?: boolean;
+  readonly allow_direct?: boolean;
+  readonly deny_delete?: boolean;
   readonly mirror?: object;
   readonly sources?: readonly object[];
   readonly sealed?: boolean;
@@ -219,6 +225,8 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
       const subjects = Object.keys(state.subjects ?? {});
       return { subjects, total: total ?? subjects.length };
     },
+    createStream: (config, signal) =>
+      must<StreamInfo>(`STREAM.CREATE.${config.name}`, config, `create stream "${config.name}"`, signal),
     streamNames: (subject, signal) =>
       list("STREAM.NAMES", "streams", { subject }, `find the stream of subject "${subject}"`, signal),
     createConsumer: (stream, config, signal) =>
@@ -239,6 +247,9 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
       const verb = `CONSUMER.DELETE.${stream}.${consumer}`;
       const action = `delete consumer "${consumer}" of stream "${stream}"`;
       return (await ask(verb, undefined, action, signal, JS_CONSUMER_NOT_FOUND)) !== undefined;
+    },
+    async purgeStream(stream, filter, signal) {
+      await must(`STREAM.PURGE.${stream}`, { filter }, `purge "${filter}" from stream "${stream}"`, signal);
     },
     async getMessage(stream, query, signal) {
       const verb = `STREAM.MSG.GET.${stream}`;
@@ -261,23 +272,6 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
 function createVerb(stream: string, config: NamedConsumerConfig): string {
   const verb = `CONSUMER.CREATE.${stream}.${config.name}`;
   return config.filter_subject === undefined ? verb : `${verb}.${config.filter_subject}`;
-}
-
-/** The promise, or ABORTED as soon as the signal is. The loser's rejection is handled. */
-export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  let stop = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(new ConnectorError("ABORTED", "stopped", { cause: signal.reason }));
-  });
-  if (signal.aborted) stop();
-  else signal.addEventListener("abort", stop, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", stop);
-    promise.catch(() => {});
-  }
 }
 
 interface Answer {

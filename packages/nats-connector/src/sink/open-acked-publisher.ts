@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { abortable } from "../jetstream/api.js";
+import { abortable } from "@x/connector-api";
 import { AckedPublisher, type AckedPublisherOptions } from "./acked-publisher.js";
 
 /**

@@ -1,4 +1,5 @@
 import {
+  abortable,
   type BadDataConfig,
   type Barrier,
   type ConnectionSchema,
@@ -13,7 +14,6 @@ import {
   type SinkStart,
 } from "@x/connector-api";
 import { openSinkDeadLetters, type SinkDeadLetters } from "../dead-letter/sink-dead-letters.js";
-import { abortable } from "../jetstream/api.js";
 import type { OpenConnection } from "../open-connection.js";
 import { compileHeaders, type HeaderOptions } from "./encoded-headers.js";
 import { openLineage } from "./lineage.js";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectorError, type Identity, isConnectorError, type Logger } from "@x/connector-api";
+import { abortable, ConnectorError, type Identity, isConnectorError, type Logger } from "@x/connector-api";
 import { type Capabilities, readCapabilities } from "../capabilities.js";
-import { abortable, type ConsumerInfo, type NamedConsumerConfig, type StreamInfo } from "../jetstream/api.js";
+import type { ConsumerInfo, NamedConsumerConfig, StreamInfo } from "../jetstream/api.js";
 import type { ConsumerConfig } from "../jetstream/consumer-config.js";
 import { consumerName, isOutdated } from "../jetstream/consumer-name.js";
 import type { AckMode } from "../jetstream/position.js";

@@ -1,4 +1,5 @@
 import {
+  abortable,
   ConnectorError,
   createRateLimit,
   type RateLimit,
@@ -10,7 +11,6 @@ import {
   type SplitCollector,
   toConnectorError,
 } from "@x/connector-api";
-import { abortable } from "../jetstream/api.js";
 import { describeCoreMessage } from "../message-metadata.js";
 import type { NatsMessage, NatsSubscription } from "../nats-client.js";
 import { fromClientError } from "../nats-errors.js";

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  abortable,
   ConnectorError,
   createRateLimit,
   type Decoder,
@@ -18,7 +19,6 @@ import {
 } from "@x/connector-api";
 import { openSourceDeadLetters, type SourceDeadLetters } from "../dead-letter/source-dead-letters.js";
 import { AckReplyReader } from "../jetstream/ack-reply.js";
-import { abortable } from "../jetstream/api.js";
 import { sequenceOf } from "../jetstream/position.js";
 import { PullLoop, type PullSizes } from "../jetstream/pull-loop.js";
 import { describeJetStreamMessage } from "../message-metadata.js";

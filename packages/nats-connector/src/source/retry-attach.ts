@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isConnectorError, type Logger } from "@x/connector-api";
-import { abortable } from "../jetstream/api.js";
+import { abortable, isConnectorError, type Logger } from "@x/connector-api";
 import type { OpenConnection } from "../open-connection.js";
 
 export interface RetryAttachOptions {
