@@ -64,8 +64,13 @@ export interface Connection {
   readonly name: string;
   readonly type: TableType;
   readonly schema: ConnectionSchema;
-  /** The {@link OperatorConfig} as JSON text. As secret as the options it was made from. */
+  /**
+   * The {@link OperatorConfig} as JSON text. As secret as the options it was made from. UNSUPPORTED when it is read and
+   * the options hold what no text can: a function that supplies a secret.
+   */
   readonly config: string;
+  /** The same as an object, functions included, for a host that runs it at once. Absent: `config` says it all. */
+  readonly operatorConfig?: OperatorConfig;
   /** One line for people, without secrets. */
   readonly description: string;
 }

@@ -5,16 +5,16 @@ const inspect = Symbol.for("nodejs.util.inspect.custom");
  * A value that must never be printed. Templates, JSON, `String()` and `util.inspect` show `[secret]`;
  * {@link Secret.reveal} is the only door, so a search for `reveal(` lists every use.
  */
-export class Secret {
-  readonly #value: string;
+export class Secret<T = string> {
+  readonly #value: T;
 
-  constructor(value: string) {
+  constructor(value: T) {
     this.#value = value;
     Object.defineProperty(this, brand, { value: true });
   }
 
   /** The plain value. Called where it is handed to a client, never where something is logged or thrown. */
-  reveal(): string {
+  reveal(): T {
     return this.#value;
   }
 

@@ -16,8 +16,8 @@ import { compact, documented, parseStored } from "./parse-stored.js";
 export interface ConnectionConfig {
   /** Comma-separated. */
   readonly servers: string;
-  /** Stored authentication as JSON text. */
-  readonly auth: Secret;
+  /** Stored authentication; from TypeScript it may hold functions, which then cannot be stored. */
+  readonly auth: Secret<object>;
   readonly tls?: JsonObject;
   readonly connectTimeoutMs: number;
   readonly reconnectTimeoutMs?: number;
@@ -129,14 +129,14 @@ export function parseConnection(value: unknown, security: ConnectionSecurity): C
   const checked = security.checkTls(tls);
   return compact({
     ...rest,
-    auth: new Secret(JSON.stringify(stored)),
+    auth: new Secret<object>(stored),
     tls: checked as JsonObject | undefined,
   }) as ConnectionConfig;
 }
 
 /** The stored form, secrets included: what `parseConnection` reads. */
 export function storeConnection({ auth, ...rest }: ConnectionConfig): JsonObject {
-  return { ...rest, auth: JSON.parse(auth.reveal()) as JsonObject };
+  return { ...rest, auth: auth.reveal() as JsonObject };
 }
 
 /** Pulls the options of a connection. With a profile given, options beside it that say how to connect are an error. */

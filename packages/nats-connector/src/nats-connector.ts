@@ -89,8 +89,8 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
   const open = async (profile: Profile, name: string, context: LinkContext): Promise<OpenConnection> => {
     const { servers, wantsTls } = connections.resolveServers(profile.servers, environment);
     const report = (error: ConnectorError): void => context.logger.warn({ code: error.code }, error.message);
-    const stored: unknown = JSON.parse(profile.auth.reveal());
-    const authenticator = await openAuth(parseAuth(stored, strategies), { environment, report }, strategies);
+    const auth = parseAuth(profile.auth.reveal(), strategies);
+    const authenticator = await openAuth(auth, { environment, report }, strategies);
     const tls = parseTls(profile.tls);
     return openConnection(
       {
@@ -123,8 +123,13 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
     }
     const type = tableTypeOf(table);
     const what = "stream" in table ? `stream ${table.stream}` : `subject ${table.subject}`;
-    const text = JSON.stringify({ ...config, metadataFields } satisfies OperatorConfig);
-    return { id, connector: "nats", name, type, schema, config: text, description: `NATS ${type}, ${what}` };
+    const operatorConfig: OperatorConfig = { ...config, metadataFields };
+    return {
+      ...{ id, connector: "nats", name, type, schema, operatorConfig, description: `NATS ${type}, ${what}` },
+      get config() {
+        return JSON.stringify(operatorConfig);
+      },
+    };
   };
 
   /** Without `servers` when the connection is handed in. */

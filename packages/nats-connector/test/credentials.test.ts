@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createCounters, type Logger, silentLogger } from "@x/connector-api";
+import { createCounters, defineSchema, type Logger, silentLogger } from "@x/connector-api";
 import { openAuth, parseAuth } from "@x/nats-auth";
 import { createJwtOperator, startNatsServer } from "@x/nats-testkit";
 import { afterAll, describe, expect, test } from "vitest";
+import { openSink, openSource } from "../src/index.js";
 import { type DialAuthenticator, type OpenConnection, openConnection } from "../src/open-connection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "nats-credentials-"));
@@ -119,6 +120,26 @@ describe("renewal", () => {
     expect(connection.epoch).toBe(1);
     expect(warnings.join("\n")).not.toContain("AUTH_EXPIRED");
     await connection.close();
+  }, 20_000);
+
+  test("happens at the commits of a Core source, too", async () => {
+    const operator = createJwtOperator();
+    await using server = await startNatsServer({ jetstream: false, config: operator.config() });
+    const user = operator.account.issueUser();
+    const creds = (): string => operator.account.issueUser({ user, expiresInSeconds: 3 }).creds;
+    const warnings: string[] = [];
+    const logger: Logger = { ...silentLogger, warn: (facts) => void warnings.push(JSON.stringify(facts)) };
+    const table = { subject: "talk", format: "raw_string", schema: defineSchema({ value: "TEXT" }) };
+    const auth = { type: "creds", creds };
+    await using source = await openSource({ ...table, servers: server.url, auth, logger });
+    await using sink = await openSink({ ...table, servers: server.url, auth: { type: "creds", creds: user.creds } });
+    const talking = setInterval(() => void sink.write([{ value: "x" }]).then(() => sink.flush()), 50);
+    for await (const batch of source.batches()) {
+      await batch.commit();
+      if (source.counters.reconnects === 2) break;
+    }
+    clearInterval(talking);
+    expect(warnings.join("\n")).not.toContain("AUTH_");
   }, 20_000);
 
   test("takes an async function's answer that was fetched ahead", async () => {

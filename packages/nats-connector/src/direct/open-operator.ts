@@ -48,7 +48,7 @@ export function makeDirectOperator(connector: Connector, request: OperatorReques
   const { type, name, options, schema, environment } = request;
   const bag = ConnectorOptions.fromObject({ ...options, type }, environment);
   const connection = connector.fromOptions(name, bag, schema);
-  const config = JSON.parse(connection.config) as OperatorConfig;
+  const config = connection.operatorConfig ?? (JSON.parse(connection.config) as OperatorConfig);
   const profile = connector.parseProfile(config.connection);
   return connector.makeOperator(profile, connector.parseTable(config.table), config, connection.schema);
 }

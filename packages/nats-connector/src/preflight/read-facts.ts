@@ -39,7 +39,8 @@ export async function readFacts(
 
 /** Servers and domain: two accounts of one server are told apart by their users alone, which are not compared. */
 function systemOf({ profile }: NatsTable): string {
-  return `${profile.servers} ${profile.jetstreamDomain ?? ""} ${profile.auth.reveal()}`;
+  const users = Object.entries(profile.auth.reveal()).map(([field, given]) => `${field}=${given}`);
+  return [profile.servers, profile.jetstreamDomain ?? "", ...users.sort()].join(" ");
 }
 
 async function readSide(

@@ -105,8 +105,9 @@ class CoreSource implements SourceOperator {
     await this.#link?.flush();
   }
 
-  checkpointCompleted(): Promise<void> {
-    return Promise.resolve();
+  async checkpointCompleted(): Promise<void> {
+    // What is published while credentials are renewed is lost, but so it would be when the server ends the connection.
+    await this.#link?.connection.boundary();
   }
 
   async close(): Promise<void> {
