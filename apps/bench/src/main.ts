@@ -2,7 +2,9 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type Bench, openBench } from "./bench.js";
 import type { Outcome } from "./contest/outcome.js";
-import { report } from "./report.js";
+import { printLane } from "./results/print-lane.js";
+import { publish } from "./results/publish.js";
+import { saveRecord } from "./results/run-record.js";
 import { decodeLane } from "./scenarios/decode.js";
 import { encodeLane } from "./scenarios/encode.js";
 import { latencyLane } from "./scenarios/latency.js";
@@ -28,10 +30,11 @@ const lanes: Readonly<Record<string, (bench: Bench) => Promise<Outcome[]>>> = {
 
 const PROFILES = fileURLToPath(new URL("../profiles", import.meta.url));
 
-const USAGE = `node dist/main.js [--short] [--profile[=DIR]] [lane…]
+const USAGE = `node dist/main.js [--short] [--turns N] [--save] [--profile] [lane…]
   lanes: ${Object.keys(lanes).join(", ")}; all when none is named
   --short    few turns and small payloads, held to the CI floors (apps/bench/src/floors.ts); exit code 1 below one
   --turns N  counted turns per race
+  --save     puts the lanes into the reference run: results/reference.json, its page, and the README's table
   --profile  CPU profiles of every process, into apps/bench/profiles`;
 
 const { values, positionals } = parseArgs({
@@ -39,6 +42,7 @@ const { values, positionals } = parseArgs({
     short: { type: "boolean", default: false },
     profile: { type: "boolean", default: false },
     turns: { type: "string" },
+    save: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
   allowPositionals: true,
@@ -50,6 +54,7 @@ if (values.help || unknown.length > 0) {
 }
 
 let missed = 0;
+const measured: Record<string, Outcome[]> = {};
 await using bench = await openBench({
   short: values.short,
   turns: values.turns === undefined ? undefined : Number(values.turns),
@@ -57,6 +62,9 @@ await using bench = await openBench({
 });
 for (const [name, run] of Object.entries(lanes)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
-  missed += report(name, await run(bench), values.short ? "ci" : "goal");
+  const outcomes = await run(bench);
+  measured[name] = outcomes;
+  missed += printLane(name, outcomes, values.short ? "ci" : "goal");
 }
+if (values.save) publish(saveRecord(measured, bench.serverVersion));
 if (missed > 0 && values.short) process.exitCode = 1;

@@ -14,7 +14,7 @@ const POLL_MS = 20;
 
 /** What a pipeline holds after so many messages, and after ten times as many: the same, or it leaks. */
 export async function memoryLane(bench: Bench): Promise<Outcome[]> {
-  const few = bench.short ? 50_000 : 1_000_000;
+  const few = bench.short ? 20_000 : 1_000_000;
   const many = 10 * few;
   const payloads = await encodeRows("json", payload(SIZE));
   await bench.streams.limit(KEPT);

@@ -1,8 +1,8 @@
-import type { Outcome } from "./contest/outcome.js";
-import { floors } from "./floors.js";
+import type { Outcome } from "../contest/outcome.js";
+import { floors } from "../floors.js";
 
-/** Prints a lane as two tables; the number of ratios below what they are held to. */
-export function report(lane: string, outcomes: readonly Outcome[], heldTo: "ci" | "goal"): number {
+/** Prints a lane as tables; the number of ratios that miss what they are held to. */
+export function printLane(lane: string, outcomes: readonly Outcome[], heldTo: "ci" | "goal"): number {
   const number = (value: number): string => Math.round(value).toLocaleString("en");
   const speeds = outcomes.flatMap((outcome) => outcome.speeds);
   if (speeds.length > 0)
@@ -38,8 +38,13 @@ export function report(lane: string, outcomes: readonly Outcome[], heldTo: "ci" 
       spread: `${low.toFixed(2)}–${high.toFixed(2)}`,
       "by cpu": cpu?.toFixed(2) ?? "",
       "at least": floors[name]?.[heldTo].toFixed(2) ?? "",
-      met: floors[name] === undefined ? "" : value >= floors[name][heldTo] ? "yes" : "NO",
+      met: floors[name] === undefined ? "" : isMissed(name, high, heldTo) ? "NO" : "yes",
     })),
   );
-  return ratios.filter(({ name, value }) => value < (floors[name]?.[heldTo] ?? 0)).length;
+  return ratios.filter(({ name, high }) => isMissed(name, high, heldTo)).length;
+}
+
+/** Missed when three rounds of four were below: one slow round on a busy machine is no regression. */
+function isMissed(name: string, upperQuartile: number, heldTo: "ci" | "goal"): boolean {
+  return upperQuartile < (floors[name]?.[heldTo] ?? 0);
 }

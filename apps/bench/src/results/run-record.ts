@@ -1,0 +1,42 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { fileURLToPath } from "node:url";
+import type { Outcome } from "../contest/outcome.js";
+
+/** One lane as it was measured, and where. Nothing here names a machine or a folder. */
+export interface LaneRecord {
+  readonly measuredOn: string;
+  readonly machine: string;
+  readonly node: string;
+  readonly server: string;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** Lane → its last record. */
+export type RunRecord = Readonly<Record<string, LaneRecord>>;
+
+/** The committed record that the README and the page are made of. */
+export const RECORD_FILE: string = fileURLToPath(new URL("../../results/reference.json", import.meta.url));
+
+export function readRecord(): RunRecord {
+  return existsSync(RECORD_FILE) ? (JSON.parse(readFileSync(RECORD_FILE, "utf8")) as RunRecord) : {};
+}
+
+/** Puts what was just measured over what the record had of these lanes. */
+export function saveRecord(lanes: Readonly<Record<string, readonly Outcome[]>>, server: string): RunRecord {
+  const common = {
+    measuredOn: new Date().toISOString().slice(0, 10),
+    machine: `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
+    node: process.versions.node,
+    server,
+  };
+  const record = { ...readRecord() };
+  for (const [lane, outcomes] of Object.entries(lanes)) record[lane] = { ...common, outcomes };
+  writeFileSync(RECORD_FILE, `${JSON.stringify(record, rounded, 1)}\n`);
+  return record;
+}
+
+/** Four digits say all that a measurement knows. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === "number" ? Number(value.toPrecision(4)) : value;
+}
