@@ -157,7 +157,6 @@ describe("exit codes and messages", () => {
   });
 
   test.each([
-    ["--create-streams"],
     ["--group", "g"],
     ["--workers", "2"],
     ["--http", "127.0.0.1:1"],

@@ -8,6 +8,7 @@ export interface RunFlags extends ScriptFlags {
   readonly untilCaughtUp?: boolean;
   readonly maxRows?: string;
   readonly drainTimeout: string;
+  readonly createStreams?: boolean;
   readonly [later: string]: unknown;
 }
 
@@ -18,11 +19,11 @@ export interface RunOptions {
   readonly untilCaughtUp: boolean;
   readonly maxRows: number | undefined;
   readonly drainTimeoutMs: number;
+  readonly createStreams: boolean;
 }
 
 /** Flags that belong to the command but come in a later version, by their property names. */
 export const laterFlags = {
-  createStreams: "--create-streams",
   group: "--group",
   workers: "--workers",
   http: "--http",
@@ -39,5 +40,6 @@ export function parseRunFlags(flags: RunFlags): RunOptions {
     untilCaughtUp: flags.untilCaughtUp ?? false,
     maxRows: flags.maxRows === undefined ? undefined : countFlag("--max-rows", flags.maxRows),
     drainTimeoutMs: durationFlag("--drain-timeout", flags.drainTimeout),
+    createStreams: flags.createStreams ?? false,
   };
 }

@@ -1,9 +1,11 @@
 import type { CheckpointStore, Logger } from "@x/connector-api";
 import { type PipelineSummary, type RunningPipeline, startPipeline } from "@x/runtime";
 import { buildPipelines, type PipelineParts } from "./build-pipelines.js";
+import { createMissing } from "./create-missing.js";
 import type { Output } from "./main.js";
 import { type OpenScript, withScript } from "./open-script.js";
 import { startLiveLines, startProgressEvents } from "./render/progress.js";
+import { styleOf } from "./render/style.js";
 import { renderSummary } from "./render/summary.js";
 import { reportError } from "./report-error.js";
 import { parseRunFlags, type RunFlags, type RunOptions } from "./run-options.js";
@@ -15,6 +17,7 @@ export function runScript(file: string, flags: RunFlags, output: Output): Promis
   return withScript(file, flags, output, async (script) => {
     const options = parseRunFlags(flags);
     let drainAll = (): void => {};
+    if (options.createStreams) await createMissing(script, options, output);
     const rows = { stdout: output.stdout, onStdoutClosed: () => drainAll() };
     const parts = buildPipelines(script.pipelines, rows);
     const checkpoints = openStateStore(options.state, script.pipelines, script.logger);
@@ -62,7 +65,7 @@ async function waitForAll(
   const progress = json
     ? startProgressEvents(pipelines, (line) => output.stdout.write(line))
     : live
-      ? startLiveLines(pipelines, (text) => output.stderr.write(text))
+      ? startLiveLines(pipelines, output.stderr, styleOf(output.stderr))
       : undefined;
   let firstFailure: PipelineSummary | undefined;
   const summaries = await Promise.all(

@@ -7,6 +7,7 @@ import type { SinkOperator, SourceOperator } from "./operator.js";
 import type { OperatorConfig } from "./operator-config.js";
 import type { SplitState } from "./operator-context.js";
 import type {
+  CreatedPart,
   Explanation,
   InputPlace,
   MovedSplit,
@@ -185,6 +186,12 @@ export interface Connector<Profile = unknown, Table = unknown> {
    * nothing. Rejects with a coded error when there is no way in or nothing to run on.
    */
   explain?(plan: PipelinePlan<Profile, Table>, signal: AbortSignal): Promise<Explanation>;
+  /**
+   * Makes what the pipeline writes into and what is not there, with the settings its promise needs. Never touches what is
+   * there, and never makes an input. Resolves with what it made; rejects with a coded error, and what was made before
+   * stays.
+   */
+  createMissing?(plan: PipelinePlan<Profile, Table>, signal: AbortSignal): Promise<readonly CreatedPart[]>;
   /**
    * Moves the state of one split of a source, so that the input at `place` is read next. The place is one of the input
    * as it is now, also when that is no longer the one of the state. Rejects with USAGE when nothing can be read from

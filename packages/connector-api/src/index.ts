@@ -69,6 +69,7 @@ export type {
 export { createCounters } from "./operator-context.js";
 export type { OptionEntry } from "./option-entry.js";
 export type {
+  CreatedPart,
   Explanation,
   Finding,
   InputPlace,

@@ -2,7 +2,7 @@ import type { Logger } from "./logger.js";
 import type { SourcePosition } from "./record-batch.js";
 import type { JsonObject } from "./row.js";
 
-/** Numbers an operator counts for its host; each only grows. Hosts read them at any time. */
+/** Numbers an operator counts for its host; each only grows, but for the gauges. Hosts read them at any time. */
 export interface OperatorCounters {
   /** Rows decoded and handed on. */
   rowsIn: number;
@@ -16,12 +16,17 @@ export interface OperatorCounters {
   gaps: number;
   /** Times a lost connection came back. */
   reconnects: number;
-  /** Inputs known to wait at the source, as of the last batch; undefined where the source cannot know. The only gauge. */
+  /** Inputs known to wait at the source, as of the last batch; undefined where the source cannot know. A gauge. */
   lag: number | undefined;
+  /** Connections that are lost at this moment. A gauge. */
+  away: number;
+  /** Since when there is a lost connection, in epoch milliseconds; undefined while there is none. A gauge. */
+  awaySince: number | undefined;
 }
 
 export function createCounters(): OperatorCounters {
-  return { rowsIn: 0, rowsOut: 0, badRows: 0, droppedRows: 0, gaps: 0, reconnects: 0, lag: undefined };
+  const numbers = { rowsIn: 0, rowsOut: 0, badRows: 0, droppedRows: 0, gaps: 0, reconnects: 0, away: 0 };
+  return { ...numbers, lag: undefined, awaySince: undefined };
 }
 
 /**

@@ -92,3 +92,12 @@ export interface ReplayRange {
   /** Goes on behind the end, until the host drains. */
   readonly follow?: boolean;
 }
+
+/** Something that was made because a pipeline needs it and it was not there. */
+export interface CreatedPart {
+  /** `stream`, for example. */
+  readonly kind: string;
+  readonly name: string;
+  /** How it was made, as people read it: `subjects late.flights, file, 1 replica`. */
+  readonly settings: string;
+}

@@ -49,6 +49,7 @@ import { type LinkContext, type OpenConnection, openConnection } from "./open-co
 import { compact, describeStored } from "./parse-stored.js";
 import { judge } from "./preflight/preflight.js";
 import { readFacts } from "./preflight/read-facts.js";
+import { createMissing } from "./provision/create-missing.js";
 import { parseTable, type TableConfig, tableSchema, tableTypeOf, withRateLimit } from "./table-config.js";
 import { declareTableOptions, rateLimitFromOptions, tableFromOptions } from "./table-options.js";
 import { checkTableSchema, metadataFieldsOf } from "./table-schema.js";
@@ -246,6 +247,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
         table,
       ),
     makeOperator: operatorOf,
+    createMissing: (plan, signal) => createMissing(plan, dialler, signal),
     openDeadLetters: (profile, place, signal) => openDeadLetterBox(place, dialler(profile), signal),
     makeReplay(plan, range) {
       if (plan.config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");

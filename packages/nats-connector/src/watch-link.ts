@@ -51,6 +51,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     if (!connected) return;
     connected = false;
     epoch += 1;
+    countAway(context.counters, 1);
     context.logger.warn({ servers: limits.servers }, "connection lost, reconnecting");
     if (limits.reconnectTimeoutMs !== undefined) {
       const text = `no connection to ${servers} for ${limits.reconnectTimeoutMs} ms (reconnect_timeout)`;
@@ -66,6 +67,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     clearTimers();
     if (connected) return;
     connected = true;
+    countAway(context.counters, -1);
     context.counters.reconnects += 1;
     context.logger.info({ server: client.getServer() }, "reconnected");
     for (const each of listeners) each.reconnected?.();
@@ -135,11 +137,19 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
       return () => listeners.delete(given);
     },
     stop() {
+      if (!connected && !stopped) countAway(context.counters, -1);
       stopped = true;
       clearTimers();
       listeners.clear();
     },
   };
+}
+
+/** Keeps the gauges of lost connections, which all connections of a pipeline share. */
+function countAway(counters: LinkContext["counters"], change: 1 | -1): void {
+  counters.away += change;
+  if (counters.away === 0) counters.awaySince = undefined;
+  else counters.awaySince ??= Date.now();
 }
 
 /** v2 puts a code in `data` and the subject beside it; v3 an Error in `error`. */

@@ -1,4 +1,5 @@
 import type { RunningPipeline } from "@x/runtime";
+import type { Style } from "./style.js";
 
 interface Sample {
   readonly at: number;
@@ -6,22 +7,34 @@ interface Sample {
   readonly rowsOut: number;
 }
 
+/** A terminal: a stream that knows how wide it is. */
+interface Terminal {
+  write(text: string): unknown;
+  readonly columns?: number;
+}
+
+const REDRAW_MS = 250;
+
 /** One live line per pipeline on a terminal, redrawn in place until `stop`. */
-export function startLiveLines(pipelines: readonly RunningPipeline[], write: (text: string) => void): { stop(): void } {
+export function startLiveLines(
+  pipelines: readonly RunningPipeline[],
+  terminal: Terminal,
+  style: Style,
+): { stop(): void } {
   const last = pipelines.map((): Sample => ({ at: performance.now(), rowsIn: 0, rowsOut: 0 }));
   let drawn = 0;
   const draw = (): void => {
     const lines = pipelines.map((pipeline, i) => {
       const { rowsIn, rowsOut } = pipeline.counters;
       const now = { at: performance.now(), rowsIn, rowsOut };
-      const line = liveLine(pipeline, last[i] ?? now, now);
+      const line = liveLine(pipeline, last[i] ?? now, now, terminal.columns ?? 120, style);
       last[i] = now;
       return line;
     });
-    write(`${drawn > 0 ? `\x1b[${drawn}A` : ""}${lines.map((line) => `\r\x1b[K${line}\n`).join("")}`);
+    terminal.write(`${drawn > 0 ? `\x1b[${drawn}A` : ""}${lines.map((line) => `\r\x1b[K${line}\n`).join("")}`);
     drawn = lines.length;
   };
-  const timer = setInterval(draw, 250);
+  const timer = setInterval(draw, REDRAW_MS);
   return {
     stop() {
       clearInterval(timer);
@@ -38,25 +51,42 @@ export function startProgressEvents(
   const timer = setInterval(() => {
     const facts = pipelines.map(({ name, counters, checkpointAgeMs }) => {
       const { rowsIn, rowsOut, badRows, lag } = counters;
-      return { name, rowsIn, rowsOut, badRows, lag, checkpointAgeMs };
+      const awayMs = awayFor(counters.awaySince);
+      return { name, rowsIn, rowsOut, badRows, lag, checkpointAgeMs, awayMs };
     });
     write(`${JSON.stringify({ event: "progress", pipelines: facts })}\n`);
   }, 500);
   return { stop: () => clearInterval(timer) };
 }
 
-function liveLine(pipeline: RunningPipeline, before: Sample, now: Sample): string {
+/** What stands in the line, the most urgent first: a narrow terminal cuts the rest, and a line never wraps. */
+function liveLine(pipeline: RunningPipeline, before: Sample, now: Sample, columns: number, style: Style): string {
   const seconds = Math.max(0.001, (now.at - before.at) / 1000);
-  const { lag, badRows } = pipeline.counters;
+  const { lag, badRows, awaySince } = pipeline.counters;
   const age = pipeline.checkpointAgeMs;
-  return [
-    pipeline.name,
-    `in ${rate(now.rowsIn - before.rowsIn, seconds)} (${now.rowsIn})`,
-    `out ${rate(now.rowsOut - before.rowsOut, seconds)} (${now.rowsOut})`,
-    lag === undefined ? "lag –" : `lag ${lag}`,
-    age === undefined ? "no checkpoint yet" : `checkpoint ${(age / 1000).toFixed(1)}s ago`,
-    ...(badRows > 0 ? [`bad ${badRows}`] : []),
-  ].join("  ");
+  const awayMs = awayFor(awaySince);
+  const plain = (text: string): string => text;
+  const parts: [text: string, paint: (text: string) => string][] = [
+    [pipeline.name, style.bold],
+    ...(awayMs === undefined ? [] : [[`server away since ${Math.round(awayMs / 1000)} s`, style.red] as const]),
+    [`in ${rate(now.rowsIn - before.rowsIn, seconds)} (${now.rowsIn})`, plain],
+    [`out ${rate(now.rowsOut - before.rowsOut, seconds)} (${now.rowsOut})`, plain],
+    [lag === undefined ? "lag –" : `lag ${lag}`, plain],
+    [age === undefined ? "no checkpoint yet" : `checkpoint ${(age / 1000).toFixed(1)}s ago`, plain],
+    ...(badRows > 0 ? [[`bad ${badRows}`, style.yellow] as const] : []),
+  ].map(([text, paint]) => [text as string, paint as (text: string) => string]);
+  let room = columns - 1;
+  const shown: string[] = [];
+  for (const [text, paint] of parts) {
+    const cut = text.slice(0, Math.max(0, room));
+    if (cut !== "") shown.push(paint(cut));
+    room -= text.length + 2;
+  }
+  return shown.join("  ");
+}
+
+function awayFor(since: number | undefined): number | undefined {
+  return since === undefined ? undefined : Date.now() - since;
 }
 
 function rate(rows: number, seconds: number): string {
