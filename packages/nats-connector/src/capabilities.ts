@@ -10,6 +10,10 @@ export interface Capabilities {
   readonly consumerMetadata: boolean;
   /** AckAll on replicated interest streams really removes what was acked (2.11). */
   readonly ackAllOnReplicas: boolean;
+  /** A publish may expect the last sequence of another subject (2.11). */
+  readonly subjectFence: boolean;
+  /** Atomic batches, in streams that allow them (2.12). */
+  readonly atomicBatches: boolean;
 }
 
 /**
@@ -32,5 +36,11 @@ export async function readCapabilities(
   );
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const atLeast = (wanted: number): boolean => major > 2 || (major === 2 && minor >= wanted);
-  return { version, consumerMetadata: level >= 1 || atLeast(10), ackAllOnReplicas: level >= 1 || atLeast(11) };
+  return {
+    version,
+    consumerMetadata: level >= 1 || atLeast(10),
+    ackAllOnReplicas: level >= 1 || atLeast(11),
+    subjectFence: level >= 1 || atLeast(11),
+    atomicBatches: level >= 2 || (level === 0 && atLeast(12)),
+  };
 }

@@ -12,6 +12,7 @@ import { compileMetadata } from "./message-metadata.js";
 import type { OpenConnection } from "./open-connection.js";
 import { createCoreSink } from "./sink/core-sink.js";
 import { createJetStreamSink } from "./sink/jetstream-sink.js";
+import { createTransactionalSink } from "./sink/transactional-sink.js";
 import { createCoreSource } from "./source/core-source.js";
 import { createJetStreamSource } from "./source/jetstream-source.js";
 import type { TableConfig } from "./table-config.js";
@@ -52,8 +53,10 @@ export function makeOperator(
       return { kind: "source", operator: createJetStreamSource({ ...reading, table }) };
     case "core-source":
       return { kind: "source", operator: createCoreSource({ ...reading, table }) };
-    case "jetstream-sink":
-      return { kind: "sink", operator: createJetStreamSink({ ...writing, table }) };
+    case "jetstream-sink": {
+      const create = table.delivery === "exactly_once" ? createTransactionalSink : createJetStreamSink;
+      return { kind: "sink", operator: create({ ...writing, table }) };
+    }
     case "core-sink":
       return { kind: "sink", operator: createCoreSink({ ...writing, table }) };
   }

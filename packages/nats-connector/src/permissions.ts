@@ -1,8 +1,9 @@
 import type { BadDataConfig } from "@x/connector-api";
 import type { ConnectionConfig } from "./connection-config.js";
+import { progressSubjects } from "./exactly-once/progress-subject.js";
 import { coversSubject } from "./sink/subject-match.js";
 import { subjectPattern, templateLiterals } from "./sink/subject-template.js";
-import type { JetStreamSourceTable, TableConfig } from "./table-config.js";
+import type { JetStreamSinkTable, JetStreamSourceTable, TableConfig } from "./table-config.js";
 
 /** Subjects a NATS user needs, for the `publish` and `subscribe` allow lists of its permissions. */
 export interface Permissions {
@@ -63,8 +64,11 @@ function ownPermissions(request: PermissionRequest): Permissions {
       return { publish: [], subscribe: [queueGroup === undefined ? subject : `${subject} ${queueGroup}`] };
     }
     case "jetstream-sink": {
-      const asked = apiSubjects(request, [`STREAM.INFO.${table.stream}`]);
-      return { publish: [subjectPattern(templateLiterals(table.subject)), ...asked], subscribe };
+      const keepsProgress = table.delivery === "exactly_once";
+      const verbs = keepsProgress ? ["INFO", `STREAM.MSG.GET.${table.stream}`] : [];
+      const asked = apiSubjects(request, [`STREAM.INFO.${table.stream}`, ...verbs]);
+      const progress = keepsProgress ? progressPatterns(table) : [];
+      return { publish: [subjectPattern(templateLiterals(table.subject)), ...progress, ...asked], subscribe };
     }
     case "core-sink": {
       // Asked once, to warn of a stream that captures the subject.
@@ -92,6 +96,12 @@ export function sourceSubjects(
     `${api}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
     `${api}.CONSUMER.DELETE.${stream}.${consumer}`,
   ];
+}
+
+/** Where progress may be kept, whatever the names of pipeline and split. */
+function progressPatterns({ subject, progressSubject }: JetStreamSinkTable): readonly string[] {
+  const anyone = { pipeline: "*", split: "*" };
+  return progressSubjects(subject, progressSubject, anyone).map((each) => each.replaceAll(/[^.]*%2A[^.]*/g, "*"));
 }
 
 /** Ack subjects are `$JS.ACK.<stream>.…`, and `$JS.ACK.<domain>.<account>.<stream>.…` with a domain (ADR-15). */

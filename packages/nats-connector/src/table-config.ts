@@ -208,13 +208,10 @@ const publishing = {
     "Lineage",
     "Says in headers of every output which message of which stream it comes from (X-Source-Stream, X-Source-Sequence, X-Pipeline, X-Job).",
   ),
-  delivery: documented(
-    z.enum(["at_least_once", "at_most_once"]).default("at_least_once"),
-    "delivery",
-    "Delivery",
-    "at_least_once waits for confirmations and publishes again what was not confirmed.",
-  ),
 };
+const delivery = <const Word extends string>(words: readonly [Word, ...Word[]], description: string) =>
+  documented(z.enum(words).default("at_least_once" as never), "delivery", "Delivery", description);
+const AT_LEAST_ONCE = "at_least_once waits for confirmations and publishes again what was not confirmed.";
 
 const jetStreamSink = z.strictObject({
   type: kind("jetstream-sink", "Publishes into a JetStream stream, which acknowledges every message."),
@@ -226,6 +223,23 @@ const jetStreamSink = z.strictObject({
     ["BILLS"],
   ),
   ...publishing,
+  delivery: delivery(
+    ["at_least_once", "exactly_once", "at_most_once"],
+    `${AT_LEAST_ONCE} exactly_once keeps how far the input is written in the same stream.`,
+  ),
+  progressSubject: documented(
+    z.string().min(1).optional(),
+    "exactly_once.progress_subject",
+    "Progress subject",
+    "Where exactly_once keeps how far the input is written; may hold {pipeline} and {split}. The stream must capture it.",
+    ["bills.__progress.{pipeline}.{split}"],
+  ),
+  soleWriter: documented(
+    z.boolean().default(false),
+    "sink.sole_writer",
+    "Sole writer",
+    "Nobody else writes into the stream: exactly_once then works on every server, by a chain of expected sequences.",
+  ),
   messageId: documented(
     z.string().optional(),
     "message_id",
@@ -245,6 +259,7 @@ export type JetStreamSinkTable = z.infer<typeof jetStreamSink>;
 const coreSink = z.strictObject({
   type: kind("core-sink", "Publishes to Core subjects, without acknowledgements."),
   ...publishing,
+  delivery: delivery(["at_least_once", "at_most_once"], AT_LEAST_ONCE),
 });
 export type CoreSinkTable = z.infer<typeof coreSink>;
 

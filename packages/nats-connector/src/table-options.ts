@@ -82,18 +82,33 @@ export function tableFromOptions(options: ConnectorOptions): TableConfig {
       return parseTable(compact({ type: kind, stream: options.pullString("stream"), ...streamReading(options) }));
     case "core-source":
       return parseTable(compact({ type: kind, subject: oneInput(options), ...coreReading(options) }));
-    case "jetstream-sink":
+    case "jetstream-sink": {
+      const stream = options.pullString("stream");
+      const common = publishing(options);
       return parseTable(
         compact({
           type: kind,
-          stream: options.pullString("stream"),
-          ...publishing(options),
+          stream,
+          ...common,
+          ...exactlyOnce(options, common.delivery),
           messageId: options.pullOptionalString("message_id"),
           ackTimeoutMs: options.pullDuration("publish.ack_timeout"),
         }),
       );
-    case "core-sink":
-      return parseTable(compact({ type: kind, ...publishing(options) }));
+    }
+    case "core-sink": {
+      const table = publishing(options);
+      if (table.delivery === "exactly_once") {
+        throw new ConnectorError(
+          "OPTION_CONFLICT",
+          `delivery = 'exactly_once' needs "stream": progress is kept there`,
+          {
+            place: options.placeOf("delivery"),
+          },
+        );
+      }
+      return parseTable(compact({ type: kind, ...table }));
+    }
   }
 }
 
@@ -189,16 +204,27 @@ function coreReading(options: ConnectorOptions): object {
   };
 }
 
-function publishing(options: ConnectorOptions): object {
-  const delivery = options.pullChoice("delivery", ["at_least_once", "exactly_once", "at_most_once"]);
-  if (delivery === "exactly_once") throw later(options, "delivery", delivery);
-  for (const name of ["exactly_once.progress_subject", "sink.sole_writer"]) {
-    const value = options.pullOptionalString(name);
-    if (value !== undefined && value !== "false") throw later(options, name, value);
+function exactlyOnce(options: ConnectorOptions, delivery: string | undefined): object {
+  const names = ["exactly_once.progress_subject", "sink.sole_writer"];
+  const given = names.find((name) => options.has(name));
+  if (given !== undefined && delivery !== "exactly_once") {
+    throw new ConnectorError("OPTION_CONFLICT", `option "${given}" needs delivery = 'exactly_once'`, {
+      place: options.placeOf(given),
+    });
   }
   return {
+    progressSubject: options.pullOptionalString("exactly_once.progress_subject"),
+    soleWriter: options.pullBool("sink.sole_writer"),
+  };
+}
+
+function publishing(options: ConnectorOptions): {
+  readonly delivery: string | undefined;
+  readonly [field: string]: unknown;
+} {
+  return {
     subject: options.pullString("subject"),
-    delivery,
+    delivery: options.pullChoice("delivery", ["at_least_once", "exactly_once", "at_most_once"]),
     headers: Object.fromEntries(options.pullFamily("header.")),
     lineage: options.pullBool("lineage"),
     maxInFlight: options.pullInt("publish.max_in_flight", { min: 1 }),

@@ -64,15 +64,25 @@ describe("options", () => {
     ] as const) {
       expect(code({ ...source, [name]: value })).toMatch(new RegExp(`^UNSUPPORTED: .*${name}`));
     }
-    for (const [name, value] of [
-      ["delivery", "exactly_once"],
-      ["sink.sole_writer", "true"],
-    ] as const) {
-      expect(code({ ...sink, stream: "OUT", [name]: value })).toMatch(new RegExp(`^UNSUPPORTED: .*${name}`));
-    }
     expect(table({ ...source, partitions: "1", on_gap: "fail", "consumer.rate_limit": "-1" })).toMatchObject({
       onGap: "fail",
     });
+  });
+
+  test("of exactly once need a stream and each other", () => {
+    const exact = { ...sink, stream: "OUT", delivery: "exactly_once" };
+    expect(table({ ...exact, "exactly_once.progress_subject": "out.p" })).toMatchObject({
+      delivery: "exactly_once",
+      progressSubject: "out.p",
+      soleWriter: false,
+    });
+    expect(code({ ...sink, delivery: "exactly_once" })).toMatch(/^OPTION_CONFLICT: .*exactly_once.*"stream"/);
+    for (const [name, value] of [
+      ["exactly_once.progress_subject", "out.p"],
+      ["sink.sole_writer", "true"],
+    ] as const) {
+      expect(code({ ...sink, stream: "OUT", [name]: value })).toMatch(/^OPTION_CONFLICT: .*delivery = 'exactly_once'/);
+    }
   });
 
   test("that are wrong say what is right", () => {

@@ -88,6 +88,7 @@ export interface StreamConfig {
   /** Publishes are not acknowledged. */
   readonly no_ack?: boolean;
   readonly persist_mode?: "default" | "async";
+  readonly discard_new_per_subject?: boolean;
   readonly allow_atomic?: boolean;
   readonly allow_batched?: boolean;
   readonly allow_rollup_hdrs?: boolean;

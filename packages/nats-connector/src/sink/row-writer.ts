@@ -34,24 +34,24 @@ export class RowWriter {
    * a refused row under `bad_data = 'fail'` (rows before it are taken over), or with what the publisher failed with.
    */
   write(batch: RecordBatch): void | Promise<void> {
+    const { publisher } = this.#options;
     let next: number;
     this.#inputAt = 0;
     try {
-      next = this.#writeFrom(batch, 0);
+      next = this.#writeFrom(batch, publisher.begin?.(batch) ?? 0);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (next === batch.rows.length && this.#options.publisher.hasRoom) return undefined;
+    if (next === batch.rows.length && publisher.hasRoom) return undefined;
     return this.#writeRest(batch, next);
   }
 
   async #writeRest(batch: RecordBatch, from: number): Promise<void> {
     const { publisher } = this.#options;
-    let next = from;
-    do {
+    for (let next = from; ; next = this.#writeFrom(batch, next)) {
       if (!publisher.hasRoom) await publisher.room();
-      next = this.#writeFrom(batch, next);
-    } while (next < batch.rows.length);
+      if (next === batch.rows.length) return;
+    }
   }
 
   /** Writes rows until there are no more or there is no room; returns the index of the first one left. */
@@ -77,8 +77,9 @@ export class RowWriter {
         encoder.refuse(error, refusedRow(batch, i));
         continue;
       }
-      publisher.add(subject, payload, headers);
+      publisher.add(subject, payload, headers, position, i - this.#inputAt);
     }
+    publisher.end?.(batch);
     return rows.length;
   }
 }

@@ -39,14 +39,20 @@ export interface SinkSettings<Table> {
 export interface SinkKind {
   readonly subject: SubjectTemplate;
   readonly headers: HeaderOptions;
+  /** Throws what is wrong with the pipeline it is in, before anything is dialled. */
+  check?(context: SinkContext): void;
   /** Checks the destination and starts publishing. */
-  attach(link: OpenConnection, context: OperatorContext, encoder: SinkEncoder): Promise<Attached>;
+  attach(link: OpenConnection, context: SinkContext, encoder: SinkEncoder): Promise<Attached>;
 }
 
 export interface Attached {
   readonly publisher: Publisher;
   /** The destination's own limit of a message with its headers, beside the server's. */
   readonly maxMessageBytes?: number | undefined;
+  /** What the publisher adds to the headers of a message. */
+  readonly addedBytes?: number;
+  /** What was committed by earlier runs. */
+  readonly committed?: SinkStart["committed"];
 }
 
 /**
@@ -77,6 +83,7 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
   return {
     name: settings.name,
     async open(context: SinkContext): Promise<SinkStart> {
+      kind.check?.(context);
       const lineage = kind.headers.lineage === true ? openLineage(context) : undefined;
       const headers = compileHeaders(kind.headers, settings.schema, lineage);
       const format = await abortable(settings.openEncoder(context.signal), context.signal);
@@ -86,22 +93,22 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
       const attached = await kind.attach(link, context, encoder);
       publisher = attached.publisher;
       const { subject } = kind;
-      const maxMessageBytes = messageLimit(link, attached.maxMessageBytes);
+      const maxMessageBytes = messageLimit(link, attached);
       writer = new RowWriter({ encoder, subject, headers, publisher, maxMessageBytes });
       const stop = (): void =>
         publisher?.fail(new ConnectorError("ABORTED", "stopped", { cause: context.signal.reason }));
       context.signal.addEventListener("abort", stop, { once: true });
       stopWatching = () => context.signal.removeEventListener("abort", stop);
       if (context.signal.aborted) stop();
-      return {};
+      return attached.committed === undefined ? {} : { committed: attached.committed };
     },
     processBatch(batch: RecordBatch) {
       const written = opened(writer).write(batch);
       if (letters === undefined || letters.hasRoom) return written;
       return Promise.all([written, letters.room()]).then(() => {});
     },
-    async flush(_barrier: Barrier) {
-      await opened(publisher).delivered();
+    async flush(barrier: Barrier) {
+      await opened(publisher).delivered(barrier);
       // In this order: what the server refuses only now becomes a dead letter, too.
       await letters?.delivered();
       await link?.boundary();
@@ -111,10 +118,10 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
 }
 
 /** The server's limit of now; between two connections the one before. */
-function messageLimit(link: OpenConnection, own: number | undefined): () => number {
+function messageLimit(link: OpenConnection, { maxMessageBytes: own, addedBytes = 0 }: Attached): () => number {
   let last = Number.POSITIVE_INFINITY;
   return () => {
     last = link.client.info?.max_payload ?? last;
-    return own === undefined || own > last ? last : own;
+    return (own === undefined || own > last ? last : own) - addedBytes;
   };
 }

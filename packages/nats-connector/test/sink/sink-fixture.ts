@@ -81,6 +81,7 @@ export function jetStreamSettings(
   const defaults: JetStreamSinkTable = {
     type: "jetstream-sink",
     stream: "OUT",
+    soleWriter: false,
     subject: "out.rows",
     headers: {},
     lineage: false,

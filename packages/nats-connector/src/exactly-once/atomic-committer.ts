@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ConnectorError, type OperatorContext } from "@x/connector-api";
+import { abortable, type StreamConfig } from "../jetstream/api.js";
+import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
+import type { OpenConnection } from "../open-connection.js";
+import { AtomicBatch } from "./atomic-batch.js";
+import {
+  type Claim,
+  fenced,
+  type ProgressPlace,
+  progressHeaders,
+  readProgressPatiently,
+  WRONG_LAST_SEQUENCE,
+} from "./progress-log.js";
+import { encodeProgress, type ProgressRecord } from "./progress-record.js";
+import { requestAck } from "./request-ack.js";
+import type { Transaction } from "./transaction.js";
+
+export interface AtomicCommitterOptions {
+  readonly link: OpenConnection;
+  readonly place: ProgressPlace;
+  readonly config: StreamConfig;
+  readonly claim: Claim;
+  readonly ackTimeoutMs: number;
+  readonly logger: OperatorContext["logger"];
+  /** Applies the bad-data policy to an output that only the server found too large. Throws under `fail`. */
+  readonly refuse: (error: ConnectorError, payload: Uint8Array) => void;
+  readonly signal: AbortSignal;
+}
+
+const FIRST_BACKOFF_MS = 50;
+const LAST_BACKOFF_MS = 2000;
+/** The server gives a batch up that nothing is added to for 10 s. */
+const BATCH_LIFE_MS = 8000;
+/** Reads in a row that miss what was there before one believes that it is gone. */
+const STALE_READS = 5;
+/** `err_code` of a batch that the server does not have, or not whole. */
+const INCOMPLETE = 10176;
+/** Attempts in a row that end so before each output is asked for: one may be refused, which spoils the batch. */
+const SUSPICIOUS = 2;
+
+/**
+ * Commits the transactions of one split, one after the other, each with a compare-and-swap on the progress subject: it
+ * expects the progress of the one before. After any answer but a plain yes the stream's leader is asked where progress
+ * stands: there is mine: committed; there is the one before: not committed, and sent again under the same
+ * compare-and-swap, so that a late first attempt and the second cannot both count; there is somebody else's: fenced.
+ */
+export class AtomicCommitter {
+  readonly #options: AtomicCommitterOptions;
+  /** Sequence of the last progress message of ours. */
+  #last: number;
+  #batch: AtomicBatch | undefined;
+
+  constructor(options: AtomicCommitterOptions) {
+    this.#options = options;
+    this.#last = options.claim.seq;
+  }
+
+  /** Sends the outputs of a transaction ahead of their turn. Any failure shows, and is mended, when it is committed. */
+  stage(transaction: Transaction): AtomicBatch | undefined {
+    const { link } = this.#options;
+    if (!link.connected || transaction.size === 0) return undefined;
+    const batch = new AtomicBatch(transaction, link.epoch);
+    try {
+      batch.send(link.client);
+      return batch;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Resolves when the transaction is in the stream. `staged` is what `stage` has returned for it. */
+  async commit(transaction: Transaction, staged: AtomicBatch | undefined): Promise<void> {
+    const { logger } = this.#options;
+    this.#batch = staged;
+    for (let attempt = 0, incomplete = 0; ; attempt++) {
+      const doubt = await this.#attempt(transaction, incomplete >= SUSPICIOUS);
+      incomplete = doubt?.context.errCode === INCOMPLETE ? incomplete + 1 : 0;
+      if (doubt === undefined || (await this.#isCommitted(transaction))) {
+        const { split } = this.#options.place;
+        if (doubt !== undefined) logger.debug({ split, code: doubt.code }, "an unanswered commit is in the stream");
+        if (attempt > 0) logger.info({ split }, "committing goes on");
+        return;
+      }
+      const raced = doubt.context.errCode === WRONG_LAST_SEQUENCE;
+      if (doubt.retry !== "backoff" && !raced) throw doubt;
+      if (attempt === 0) {
+        const { code, context } = doubt;
+        logger.warn({ code, ...context }, `${doubt.message}; committing again`);
+      }
+      await abortable(sleep(backoffMs(attempt)), this.#options.signal);
+    }
+  }
+
+  /** Undefined when the server said yes; otherwise why that is not known, or is not so. */
+  async #attempt(transaction: Transaction, careful: boolean): Promise<ConnectorError | undefined> {
+    const { link, place, config, ackTimeoutMs, signal } = this.#options;
+    await link.whenConnected(signal);
+    try {
+      const batch = careful ? await this.#sendCarefully(transaction) : this.#fresh(transaction);
+      this.#batch = undefined;
+      const headers = `${batch?.commitLines() ?? ""}${progressHeaders(config)}Nats-Expected-Last-Subject-Sequence: ${this.#last}\r\n`;
+      const payload = Buffer.from(encodeProgress(this.#recordOf(transaction)));
+      const options = { link, stream: place.stream, timeoutMs: ackTimeoutMs, signal };
+      this.#last = await requestAck({ subject: place.subject, payload, headers }, options);
+      return undefined;
+    } catch (error) {
+      signal.throwIfAborted();
+      return fromClientError(error, `commit to "${place.subject}"`);
+    }
+  }
+
+  /** The batch sent ahead if the server can still have it, else a new one; undefined when there is only progress. */
+  #fresh(transaction: Transaction): AtomicBatch | undefined {
+    const { link } = this.#options;
+    const staged = this.#batch;
+    if (transaction.size === 0) return undefined;
+    const isYoung = staged !== undefined && performance.now() - staged.begunAt < BATCH_LIFE_MS;
+    if (isYoung && staged.linkEpoch === link.epoch) return staged;
+    return this.#send(transaction);
+  }
+
+  #send(transaction: Transaction): AtomicBatch | undefined {
+    const { link } = this.#options;
+    for (;;) {
+      const batch = new AtomicBatch(transaction, link.epoch);
+      try {
+        batch.send(link.client);
+        return transaction.size === 0 ? undefined : batch;
+      } catch (error) {
+        const { sent } = batch;
+        this.#giveUp(transaction, sent, fromClientError(error, `publish to "${transaction.subjects[sent]}"`));
+      }
+    }
+  }
+
+  /** Asks for every output by itself, so that the one the server refuses is known. */
+  async #sendCarefully(transaction: Transaction): Promise<AtomicBatch | undefined> {
+    const { link, place, ackTimeoutMs, signal } = this.#options;
+    for (;;) {
+      if (transaction.size === 0) return undefined;
+      const batch = new AtomicBatch(transaction, link.epoch);
+      const asked = transaction.subjects.map((_, i) => batch.ask(link.client, i, ackTimeoutMs));
+      const answers = await abortable(Promise.allSettled(asked), signal);
+      const bad = answers.findIndex((each) => each.status === "rejected" || each.value.data.length > 0);
+      if (bad === -1) return batch;
+      const answer = answers[bad] as (typeof answers)[number];
+      const action = `publish to "${transaction.subjects[bad]}"`;
+      if (answer.status === "rejected") throw fromClientError(answer.reason, action);
+      const { error = {} } = JSON.parse(Buffer.from(answer.value.data).toString()) as { error?: ApiErrorBody };
+      this.#giveUp(transaction, bad, fromApiError(error, action, { stream: place.stream }));
+    }
+  }
+
+  /** Leaves one output out, where the policy allows it; the others go on without it. */
+  #giveUp(transaction: Transaction, i: number, error: ConnectorError): void {
+    if (error.exitCode !== 6) throw error;
+    this.#options.refuse(error, transaction.payloads[i] as Uint8Array);
+    transaction.remove(i);
+  }
+
+  /** Whether the leader has this transaction. Throws FENCED when somebody else has claimed the split. */
+  async #isCommitted(transaction: Transaction): Promise<boolean> {
+    const { link, place, claim, signal } = this.#options;
+    for (let attempt = 0; ; attempt++) {
+      const stored = await readProgressPatiently(link, place, signal);
+      // A deposed leader that does not know it yet may answer with what was true before.
+      const isStale = stored === undefined || stored.seq < this.#last;
+      if (!isStale) {
+        const { record, seq } = stored;
+        const isMine = record.instanceId === place.identity.instanceId && record.epoch === claim.epoch;
+        if (!isMine) throw fenced(place, claim.epoch, record);
+        this.#last = seq;
+        return record.commit >= transaction.commit;
+      }
+      if (attempt === STALE_READS) throw gone(place);
+      await abortable(sleep(backoffMs(attempt)), signal);
+    }
+  }
+
+  #recordOf({ commit, checkpoint, progress }: Transaction): ProgressRecord {
+    const { place, claim } = this.#options;
+    const { identity, source, split } = place;
+    return {
+      v: 1,
+      mode: "atomic",
+      pipeline: identity.pipeline,
+      stream: source,
+      split,
+      epoch: claim.epoch,
+      instanceId: identity.instanceId,
+      commit,
+      checkpoint,
+      ...progress,
+    };
+  }
+}
+
+function backoffMs(attempt: number): number {
+  return Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt);
+}
+
+function gone({ identity, subject, stream }: ProgressPlace): ConnectorError {
+  return new ConnectorError(
+    "PROGRESS_MISMATCH",
+    `the progress of pipeline "${identity.pipeline}" on "${subject}" is gone from stream "${stream}" while it runs: the stream was purged, restored or made anew; start under a new name`,
+    { context: { pipeline: identity.pipeline, stream, subject } },
+  );
+}

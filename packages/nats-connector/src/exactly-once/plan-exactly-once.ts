@@ -1,0 +1,152 @@
+import type { Capabilities } from "../capabilities.js";
+import type { StreamConfig } from "../jetstream/api.js";
+import type { JetStreamSinkTable } from "../table-config.js";
+import type { ExactlyOnceMode } from "./progress-record.js";
+import { capturedSubject, progressSubjects } from "./progress-subject.js";
+
+/** What is known of a sink and its server when a mode is chosen. */
+export interface ExactlyOnceRequest {
+  readonly table: Pick<JetStreamSinkTable, "subject" | "progressSubject" | "soleWriter" | "messageId">;
+  readonly pipeline: string;
+  /** Splits of the source. */
+  readonly splits: readonly string[];
+  /** The sink's stream as the server has it. */
+  readonly stream: StreamConfig;
+  readonly server: Pick<Capabilities, "version" | "subjectFence" | "atomicBatches">;
+}
+
+/** How exactly once is kept, or what would make it possible. */
+export type ExactlyOncePlan =
+  | {
+      readonly mode: ExactlyOnceMode;
+      /** What the mode does, for people. */
+      readonly because: string;
+      /** Progress subject of each split. */
+      readonly progress: ReadonlyMap<string, string>;
+      /** What a user should know of this stream. */
+      readonly notes: readonly string[];
+    }
+  | {
+      readonly mode: undefined;
+      /** Why each way is closed. */
+      readonly reasons: readonly string[];
+      /** What would open one; any of them is enough. */
+      readonly remedies: readonly string[];
+      /** Settings of the stream that make `atomic` possible, those it has left out; empty where the server is too old. */
+      readonly streamSettings: Partial<StreamConfig>;
+    };
+
+/**
+ * Chooses how a sink keeps outputs and progress together: `atomic` where server and stream can, else `chain` for a
+ * declared sole writer, else `fenced-msgid` for a table with message ids. Pure: `explain` shows what `run` will do.
+ */
+export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
+  const { table, stream, server, splits } = request;
+  const { progress, missing } = placeProgress(request);
+  const unfit = unfitness(stream);
+  const closed = [
+    ...unfit.map(({ reason }) => reason),
+    ...(missing.length === 0 ? [] : [`stream "${stream.name}" captures no subject for progress`]),
+  ];
+  const isFit = closed.length === 0;
+  const notes = notesOn(stream);
+  const { soleWriter, messageId } = table;
+
+  if (isFit && server.atomicBatches && stream.allow_atomic === true) {
+    const ids = messageId === undefined ? [] : ["message_id is not sent: the transaction makes it superfluous"];
+    const because = "outputs and progress are committed in one atomic batch";
+    return { mode: "atomic", because, progress, notes: [...notes, ...ids] };
+  }
+  if (isFit && soleWriter && splits.length === 1) {
+    const because = "each output expects the one before it, since sink.sole_writer = true";
+    return { mode: "chain", because, progress, notes };
+  }
+  if (isFit && messageId !== undefined && server.subjectFence && (stream.duplicate_window ?? 0) > 0) {
+    const because = "each output carries its message_id and expects the claim, within the stream's duplicate_window";
+    return { mode: "fenced-msgid", because, progress, notes };
+  }
+
+  const reasons = [...closed];
+  if (!server.atomicBatches) reasons.push(`server ${server.version} has no atomic batches`);
+  else if (stream.allow_atomic !== true) reasons.push(`stream "${stream.name}" does not set allow_atomic`);
+  if (soleWriter && splits.length > 1) {
+    reasons.push(`sink.sole_writer = true works for one split, and the source has ${splits.length}`);
+  }
+  const wanted = missing.flatMap((subject) => subject ?? []);
+  const subjects = wanted.length === 0 ? {} : { subjects: [...(stream.subjects ?? []), ...wanted] };
+  return {
+    mode: undefined,
+    reasons,
+    remedies: [...unfit.map(({ remedy }) => remedy), ...remediesOf(request, missing)],
+    streamSettings: server.atomicBatches ? { allow_atomic: true, allow_rollup_hdrs: true, ...subjects } : {},
+  };
+}
+
+/** The subject of each split, and for each that has none the preferred one, if there is any. */
+function placeProgress({ table, pipeline, splits, stream }: ExactlyOnceRequest): {
+  readonly progress: ReadonlyMap<string, string>;
+  readonly missing: readonly (string | undefined)[];
+} {
+  const progress = new Map<string, string>();
+  const missing: (string | undefined)[] = [];
+  for (const split of splits) {
+    const candidates = progressSubjects(table.subject, table.progressSubject, { pipeline, split });
+    const captured = capturedSubject(candidates, stream.subjects ?? []);
+    if (captured === undefined) missing.push(candidates[0]);
+    else progress.set(split, captured);
+  }
+  return { progress, missing };
+}
+
+/** What no mode can do with, and what to do about it. */
+function unfitness(stream: StreamConfig): readonly { readonly reason: string; readonly remedy: string }[] {
+  const { name, retention, discard, discard_new_per_subject: perSubject } = stream;
+  const found = [];
+  if (retention !== "limits") {
+    found.push({
+      reason: `stream "${name}" has ${retention} retention, which removes progress as soon as it is consumed`,
+      remedy: "write into a stream with limits retention (one with another retention may source it)",
+    });
+  }
+  if (discard === "new" && perSubject === true && (stream.max_msgs_per_subject ?? -1) > 0) {
+    found.push({
+      reason: `stream "${name}" refuses a new message where the subject is full (discard_new_per_subject)`,
+      remedy: "take discard_new_per_subject off the stream",
+    });
+  }
+  return found;
+}
+
+function remediesOf(
+  { table, server, stream, splits }: ExactlyOnceRequest,
+  missing: readonly (string | undefined)[],
+): readonly string[] {
+  const remedies: string[] = [];
+  const wanted = missing.flatMap((subject) => (subject === undefined ? [] : [`"${subject}"`]));
+  if (wanted.length > 0) remedies.push(`add ${wanted.join(", ")} to the stream's subjects`);
+  if (wanted.length < missing.length) {
+    remedies.push("give exactly_once.progress_subject a subject that the stream captures");
+  }
+  if (!server.atomicBatches) remedies.push("run server 2.12 or later and set allow_atomic on the stream");
+  else if (stream.allow_atomic !== true) remedies.push("set allow_atomic on the stream");
+  if (!table.soleWriter && splits.length === 1) {
+    remedies.push("or declare sink.sole_writer = true when nobody else writes into the stream");
+  }
+  if (table.messageId === undefined && server.subjectFence) {
+    remedies.push("or give message_id, for exactly once within the stream's duplicate_window");
+  }
+  return [...remedies, "or take delivery = 'at_least_once'"];
+}
+
+function notesOn(stream: StreamConfig): readonly string[] {
+  const notes = [
+    stream.allow_rollup_hdrs === true
+      ? "the last progress message alone is kept; the ones it replaces leave interior deletes in the stream"
+      : "every progress message is kept; with allow_rollup_hdrs the last one alone would be",
+    "consumers of the stream with a wildcard see the progress messages",
+  ];
+  if ((stream.max_age ?? 0) > 0 && stream.allow_msg_ttl !== true) {
+    notes.push("max_age removes the progress of a pipeline that has not run for so long; allow_msg_ttl would keep it");
+  }
+  return notes;
+}

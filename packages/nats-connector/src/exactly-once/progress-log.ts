@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { ConnectorError, type Identity, isConnectorError } from "@x/connector-api";
+import { abortable, type StreamConfig } from "../jetstream/api.js";
+import { isTransient } from "../nats-errors.js";
+import type { OpenConnection } from "../open-connection.js";
+import {
+  type ExactlyOnceMode,
+  encodeProgress,
+  type Progress,
+  type ProgressRecord,
+  parseProgress,
+} from "./progress-record.js";
+import { requestAck } from "./request-ack.js";
+
+/** Where the progress of one split is kept, and for whom. */
+export interface ProgressPlace {
+  readonly stream: string;
+  readonly subject: string;
+  readonly split: string;
+  /** The stream that positions are of. */
+  readonly source: string;
+  readonly identity: Identity;
+}
+
+/** The last record, as the stream's leader has it. */
+export interface StoredProgress {
+  readonly record: ProgressRecord;
+  readonly seq: number;
+  /** When it was stored, in epoch milliseconds. */
+  readonly timeMs: number;
+}
+
+/** The right to write a split, until a newer claim. */
+export interface Claim {
+  /** Sequence of the claim: the first transaction expects the progress subject to end there. */
+  readonly seq: number;
+  readonly epoch: number;
+  /** Where the split stood when it was claimed. */
+  readonly progress: Progress;
+  /** What was there before; undefined for a split that was never claimed. */
+  readonly before: StoredProgress | undefined;
+}
+
+const CLAIM_TIMEOUT_MS = 10_000;
+const CLAIM_RETRY_MS = 20;
+const RETRY_MS = 100;
+const LAST_RETRY_MS = 2000;
+/** Answers in a row that there is no such stream before it is believed: a restarted server is still finding its own. */
+const SUSPICIOUS = 3;
+
+/**
+ * Reads the progress of a split from the stream's leader; undefined when there is none. Rejects with STATE_INVALID when
+ * the record is not of this version, pipeline or source stream.
+ */
+export async function readProgress(
+  link: OpenConnection,
+  place: ProgressPlace,
+  signal: AbortSignal,
+): Promise<StoredProgress | undefined> {
+  const { stream, subject, split, source, identity } = place;
+  const message = await link.api.getMessage(stream, { last_by_subj: subject }, signal);
+  if (message === undefined) return undefined;
+  const record = parseProgress(Buffer.from(message.payload).toString(), `message ${message.seq} on "${subject}"`);
+  const foreign =
+    record.pipeline !== identity.pipeline || record.split !== split
+      ? `belongs to split "${record.split}" of pipeline "${record.pipeline}"`
+      : record.stream !== source
+        ? `is about stream "${record.stream}", not "${source}"`
+        : undefined;
+  if (foreign === undefined) return { record, seq: message.seq, timeMs: Date.parse(message.time) };
+  throw new ConnectorError(
+    "STATE_INVALID",
+    `the progress on "${subject}" ${foreign}; give the pipeline another name, or progress another subject`,
+    { context: { stream, subject, pipeline: record.pipeline, split: record.split, source: record.stream } },
+  );
+}
+
+/** The same, however long the stream does not answer. Rejects when it is gone, or with ABORTED. */
+export async function readProgressPatiently(
+  link: OpenConnection,
+  place: ProgressPlace,
+  signal: AbortSignal,
+): Promise<StoredProgress | undefined> {
+  for (let attempt = 0, missing = 0; ; attempt++) {
+    await link.whenConnected(signal);
+    try {
+      return await readProgress(link, place, signal);
+    } catch (error) {
+      missing = isConnectorError(error) && error.code === "STREAM_NOT_FOUND" ? missing + 1 : 0;
+      if (signal.aborted || (!isTransient(error) && (missing === 0 || missing >= SUSPICIOUS))) throw error;
+    }
+    await abortable(sleep(Math.min(LAST_RETRY_MS, RETRY_MS * 2 ** attempt)), signal);
+  }
+}
+
+/** Header lines of a message on the progress subject, beside what it expects. */
+export function progressHeaders({ name, allow_rollup_hdrs, allow_msg_ttl, max_age = 0 }: StreamConfig): string {
+  const rollup = allow_rollup_hdrs === true ? "Nats-Rollup: sub\r\n" : "";
+  const ttl = allow_msg_ttl === true && max_age > 0 ? "Nats-TTL: never\r\n" : "";
+  return `Nats-Expected-Stream: ${name}\r\n${rollup}${ttl}`;
+}
+
+export interface ClaimRequest {
+  readonly link: OpenConnection;
+  readonly place: ProgressPlace;
+  readonly config: StreamConfig;
+  readonly mode: ExactlyOnceMode;
+  /** The last durable checkpoint knows this split. */
+  readonly hasCheckpoint: boolean;
+  readonly ackTimeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Claims a split by writing the next epoch where the last record is: of two that try, one is first and the other tries
+ * again behind it. From then on nobody with an older claim can write. Whether an unanswered claim was stored is read,
+ * not guessed. Rejects with PROGRESS_MISMATCH when there is a checkpoint and no progress, before anything is written.
+ */
+export async function claimSplit(request: ClaimRequest): Promise<Claim> {
+  const { link, place, config, mode, signal } = request;
+  const { identity, stream, subject } = place;
+  const deadline = Date.now() + CLAIM_TIMEOUT_MS;
+  let claimed: ProgressRecord | undefined;
+  let before: StoredProgress | undefined;
+  for (;;) {
+    try {
+      const found = await readProgress(link, place, signal);
+      if (found !== undefined && claimed !== undefined && isSame(found.record, claimed)) {
+        return { seq: found.seq, epoch: claimed.epoch, progress: progressOf(claimed), before };
+      }
+      before = found;
+      if (request.hasCheckpoint && (before === undefined || before.record.position === null)) throw lost(place);
+      claimed = nextClaim(place, mode, before?.record);
+      const seq = await requestAck(
+        {
+          subject,
+          payload: Buffer.from(encodeProgress(claimed)),
+          headers: `${progressHeaders(config)}Nats-Expected-Last-Subject-Sequence: ${before?.seq ?? 0}\r\n`,
+        },
+        { link, stream, timeoutMs: request.ackTimeoutMs, signal },
+      );
+      return { seq, epoch: claimed.epoch, progress: progressOf(claimed), before };
+    } catch (error) {
+      // Somebody was quicker, or nobody answered: look again.
+      const again = isTransient(error) || (isConnectorError(error) && error.context.errCode === WRONG_LAST_SEQUENCE);
+      if (!again || Date.now() > deadline) throw error;
+    }
+    // A rival that commits all the time leaves little room: not in step with it.
+    await abortable(sleep(Math.random() * CLAIM_RETRY_MS), signal);
+    await link.whenConnected(signal);
+  }
+
+  function isSame(one: ProgressRecord, other: ProgressRecord): boolean {
+    return one.epoch === other.epoch && one.instanceId === identity.instanceId && one.commit === other.commit;
+  }
+}
+
+/** `err_code` of "wrong last sequence". */
+export const WRONG_LAST_SEQUENCE = 10071;
+
+function nextClaim(place: ProgressPlace, mode: ExactlyOnceMode, last: ProgressRecord | undefined): ProgressRecord {
+  const { identity, split, source } = place;
+  return {
+    v: 1,
+    mode,
+    pipeline: identity.pipeline,
+    stream: source,
+    split,
+    epoch: (last?.epoch ?? 0) + 1,
+    instanceId: identity.instanceId,
+    commit: 0,
+    checkpoint: last?.checkpoint ?? 0,
+    position: last?.position ?? null,
+    ...(last?.part === undefined ? {} : { part: last.part }),
+  };
+}
+
+function progressOf({ position, part }: ProgressRecord): Progress {
+  return { position, part };
+}
+
+function lost({ stream, subject, identity }: ProgressPlace): ConnectorError {
+  return new ConnectorError(
+    "PROGRESS_MISMATCH",
+    `pipeline "${identity.pipeline}" has a checkpoint, but no progress on "${subject}" of stream "${stream}": the stream was purged or made anew, or progress is kept elsewhere now; start under a new name to write everything again`,
+    { context: { pipeline: identity.pipeline, stream, subject } },
+  );
+}
+
+/** Says who holds a split now. */
+export function fenced({ identity, split }: ProgressPlace, epoch: number, holder: ProgressRecord): ConnectorError {
+  const { pipeline, instanceId } = identity;
+  return new ConnectorError(
+    "FENCED",
+    `pipeline "${pipeline}" was taken over: instance ${holder.instanceId} writes split "${split}" under epoch ${holder.epoch}, this one (${instanceId}) had ${epoch}`,
+    { context: { pipeline, split, epoch, newerEpoch: holder.epoch, newerInstance: holder.instanceId } },
+  );
+}

@@ -1,0 +1,69 @@
+import { ConnectorError, type SourcePosition } from "@x/connector-api";
+import { z } from "zod";
+
+/** How outputs and progress are kept together. */
+export type ExactlyOnceMode = "atomic" | "chain" | "fenced-msgid";
+
+/**
+ * How far a split has been written: `position` is the last input all of whose outputs are in the stream (null: none).
+ * `part` is the input behind it when only its first `rows` rows are, which happens to an input with more outputs than
+ * one transaction takes.
+ */
+export interface Progress {
+  readonly position: SourcePosition;
+  readonly part?: { readonly sequence: number; readonly rows: number } | undefined;
+}
+
+/** What the sink keeps in its own stream: where a split stands, and who may write on. */
+export interface ProgressRecord extends Progress {
+  readonly v: 1;
+  readonly mode: ExactlyOnceMode;
+  readonly pipeline: string;
+  /** Stream that the positions are of. */
+  readonly stream: string;
+  readonly split: string;
+  /** Number of the claim; who holds the highest may write. Another count than the checkpoint store's. */
+  readonly epoch: number;
+  readonly instanceId: string;
+  /** Number of the transaction within the epoch; 0 is the claim. */
+  readonly commit: number;
+  /** Last barrier that is wholly contained; for people. */
+  readonly checkpoint: number;
+}
+
+const sequence = z.int().min(0);
+/** Unknown keys are let through: a later minor version may add some. */
+const record = z.object({
+  v: z.literal(1),
+  mode: z.enum(["atomic", "chain", "fenced-msgid"]),
+  pipeline: z.string(),
+  stream: z.string(),
+  split: z.string(),
+  epoch: sequence,
+  instanceId: z.string(),
+  commit: sequence,
+  checkpoint: sequence,
+  position: z.union([z.string(), z.number(), z.boolean(), z.null()]),
+  part: z.object({ sequence, rows: sequence }).optional(),
+});
+
+export function encodeProgress(progress: ProgressRecord): string {
+  return JSON.stringify(progress);
+}
+
+/** Throws STATE_INVALID for what is no progress of this version. `place` names where it was found. */
+export function parseProgress(text: string, place: string): ProgressRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const result = record.safeParse(value);
+  if (result.success) return result.data;
+  const path = result.error.issues[0]?.path.join(".") ?? "";
+  throw new ConnectorError(
+    "STATE_INVALID",
+    `${place} is not progress that this version reads (${path === "" ? "no record" : path}); give the pipeline another name, or progress another subject`,
+  );
+}

@@ -1,0 +1,99 @@
+import { describe, expect, it } from "vitest";
+import { type ExactlyOnceRequest, planExactlyOnce } from "../../src/exactly-once/plan-exactly-once.ts";
+
+const stream = {
+  name: "OUT",
+  subjects: ["out.>"],
+  retention: "limits",
+  num_replicas: 1,
+  duplicate_window: 120e9,
+} as const;
+const servers = {
+  "2.10": { version: "2.10.27", subjectFence: false, atomicBatches: false },
+  "2.11": { version: "2.11.9", subjectFence: true, atomicBatches: false },
+  "2.15": { version: "2.15.1", subjectFence: true, atomicBatches: true },
+};
+type Given = Partial<Omit<ExactlyOnceRequest, "server" | "stream" | "table">> & {
+  server?: keyof typeof servers;
+  stream?: object;
+  table?: object;
+};
+const plan = ({ server = "2.15", stream: own, table, ...rest }: Given) =>
+  planExactlyOnce({
+    table: { subject: "out.rows", soleWriter: false, ...table },
+    pipeline: "p",
+    splits: ["0"],
+    stream: { ...stream, ...own },
+    server: servers[server],
+    ...rest,
+  });
+const atomic = { allow_atomic: true, allow_rollup_hdrs: true };
+
+describe("exactly once is kept", () => {
+  it.each([
+    ["atomic", { stream: atomic }],
+    ["atomic", { stream: atomic, table: { soleWriter: true, messageId: "{id}" } }],
+    ["chain", { table: { soleWriter: true } }],
+    ["chain", { server: "2.10", table: { soleWriter: true, messageId: "{id}" } }],
+    // What the old server does not know it may have stored all the same.
+    ["chain", { server: "2.11", stream: atomic, table: { soleWriter: true } }],
+    ["fenced-msgid", { table: { messageId: "{id}" } }],
+    ["fenced-msgid", { server: "2.11", table: { messageId: "{id}" } }],
+  ] as const)("by %s for %j", (mode, given) => {
+    expect(plan(given)).toMatchObject({ mode, progress: new Map([["0", "out.__progress.p.0"]]) });
+  });
+
+  it("with a progress subject for each split, and notes on what the stream shows", () => {
+    const found = plan({ stream: { ...atomic, max_age: 1e9 }, splits: ["0/2", "1/2"] });
+    if (found.mode === undefined) throw new Error("no mode");
+    expect([...found.progress]).toEqual([
+      ["0/2", "out.__progress.p.0/2"],
+      ["1/2", "out.__progress.p.1/2"],
+    ]);
+    expect(found.notes.join("\n")).toMatch(/interior deletes[\s\S]*wildcard[\s\S]*max_age/);
+  });
+});
+
+describe("exactly once is refused", () => {
+  it.each([
+    ["without allow_atomic", {}, /allow_atomic/, /set allow_atomic.*sink.sole_writer.*message_id.*at_least_once/],
+    ["by an old server", { server: "2.10" }, /2.10.27 has no atomic batches/, /2.12 or later.*sink.sole_writer/],
+    [
+      "where progress is not captured",
+      { stream: { ...atomic, subjects: ["out.rows"] } },
+      /captures no subject for progress/,
+      /add "out.__progress.p.0" to the stream's subjects/,
+    ],
+    [
+      "where a column comes first",
+      { stream: { ...atomic, subjects: [">"] }, table: { subject: "{region}.x" } },
+      /captures no subject for progress/,
+      /exactly_once.progress_subject/,
+    ],
+    ["into a work queue", { stream: { ...atomic, retention: "workqueue" } }, /workqueue retention/, /limits retention/],
+    [
+      "by a chain of several splits",
+      { table: { soleWriter: true }, splits: ["0/2", "1/2"] },
+      /sole_writer = true works for one split/,
+      /set allow_atomic/,
+    ],
+    [
+      "where a subject takes no second message",
+      { stream: { ...atomic, discard: "new", discard_new_per_subject: true, max_msgs_per_subject: 1 } },
+      /discard_new_per_subject/,
+      /discard_new_per_subject/,
+    ],
+  ] as const)("%s", (_name, given, reason, remedy) => {
+    const found = plan(given as Given);
+    if (found.mode !== undefined) throw new Error(`mode ${found.mode}`);
+    expect(found.reasons.join("; ")).toMatch(reason);
+    expect(found.remedies.join("; ")).toMatch(remedy);
+  });
+
+  it("with the settings that a stream lacks", () => {
+    expect(plan({ stream: { subjects: ["out.rows"] } })).toMatchObject({
+      streamSettings: { allow_atomic: true, allow_rollup_hdrs: true, subjects: ["out.rows", "out.__progress.p.0"] },
+    });
+    expect(plan({ server: "2.10" })).toMatchObject({ streamSettings: {} });
+  });
+});
