@@ -34,6 +34,11 @@ export async function readCapabilities(
       throw error;
     },
   );
+  return capabilitiesOf(version, level);
+}
+
+/** `level` is 0 where it is not known. */
+export function capabilitiesOf(version: string, level: number): Capabilities {
   const [major = 0, minor = 0] = version.split(".").map(Number);
   const atLeast = (wanted: number): boolean => major > 2 || (major === 2 && minor >= wanted);
   return {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectorError, type OperatorContext } from "@x/connector-api";
-import { abortable, type StreamConfig } from "../jetstream/api.js";
+import { abortable, ConnectorError, type OperatorContext } from "@x/connector-api";
+import type { StreamConfig } from "../jetstream/api.js";
 import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import { AtomicBatch } from "./atomic-batch.js";

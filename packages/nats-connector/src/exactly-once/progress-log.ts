@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectorError, type Identity, isConnectorError } from "@x/connector-api";
-import { abortable, type StreamConfig } from "../jetstream/api.js";
+import { abortable, ConnectorError, type Identity, isConnectorError } from "@x/connector-api";
+import type { StreamConfig } from "../jetstream/api.js";
 import { isTransient } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import {

@@ -1,5 +1,4 @@
-import { ConnectorError } from "@x/connector-api";
-import { abortable } from "../jetstream/api.js";
+import { abortable, ConnectorError } from "@x/connector-api";
 import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import { HeaderCursor } from "../sink/encoded-headers.js";

@@ -1,5 +1,5 @@
 import { isConnectorError } from "@x/connector-api";
-import { readCapabilities } from "../capabilities.js";
+import { capabilitiesOf, readCapabilities } from "../capabilities.js";
 import { type Probe, probePermissions } from "../connection-test/permission-probe.js";
 import type { StreamInfo } from "../jetstream/api.js";
 import type { OpenConnection } from "../open-connection.js";
@@ -48,7 +48,7 @@ export async function readSystem(
   const { api, client } = link;
   const capabilities = usesJetStream
     ? await readCapabilities(api, client, signal)
-    : { version: client.info?.version ?? "0.0.0", consumerMetadata: false, ackAllOnReplicas: false };
+    : { ...capabilitiesOf("0.0.0", 0), version: client.info?.version ?? "0.0.0" };
   const account = usesJetStream ? await reader.ask("the account's limits", api.accountInfo(signal)) : undefined;
   return {
     capabilities,

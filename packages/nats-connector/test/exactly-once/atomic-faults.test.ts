@@ -211,7 +211,7 @@ describe("an exactly-once sink ends", () => {
 
 it("a user who may not publish progress learns it at the start, one who may not publish outputs at the first", async () => {
   const table = { type: "jetstream-sink", stream: "OUT", subject: "out.rows", delivery: "exactly_once" };
-  const needs = permissionsOf({ inboxPrefix: "_INBOX" }, parseTable(table));
+  const needs = permissionsOf({ profile: { inboxPrefix: "_INBOX" }, table: parseTable(table) });
   await using guarded = await startNatsServer({
     config: `authorization { users: [
       { user: all, password: x },

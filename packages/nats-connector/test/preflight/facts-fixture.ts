@@ -1,4 +1,5 @@
 import { failOnBadData } from "@x/connector-api";
+import { capabilitiesOf } from "../../src/capabilities.js";
 import type { ConsumerInfo, StreamConfig, StreamInfo, StreamState } from "../../src/jetstream/api.js";
 import type { SplitRecord } from "../../src/jetstream/position.js";
 import type {
@@ -64,7 +65,7 @@ export const consumerOf = (name: string, config: Partial<ConsumerInfo["config"]>
 });
 
 const system: SystemFacts = {
-  capabilities: { version: "2.15.1", consumerMetadata: true, ackAllOnReplicas: true },
+  capabilities: capabilitiesOf("2.15.1", 5),
   clustered: true,
   maxPayload: 1_048_576,
   account: undefined,

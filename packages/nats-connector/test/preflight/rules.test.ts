@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { capabilitiesOf } from "../../src/capabilities.js";
 import { judge } from "../../src/preflight/preflight.js";
 import { rules } from "../../src/preflight/rules.js";
 import { type Change, consumerOf, factsOf, NOW, recordOf, streamOf } from "./facts-fixture.js";
@@ -135,7 +136,7 @@ const breaches: readonly Breach[] = [
     "an old server",
     {
       sourceTable: { filterSubjects: ["in.a", "in.b"] },
-      system: { capabilities: { version: "2.9.10", consumerMetadata: false, ackAllOnReplicas: false } },
+      system: { capabilities: capabilitiesOf("2.9.10", 0) },
     },
   ],
   ["sink-stream-missing", "error", "no stream", { sink: { stream: undefined } }],
@@ -270,12 +271,7 @@ const breaches: readonly Breach[] = [
       },
     },
   ],
-  [
-    "unsafe-clustered-version",
-    "warning",
-    "2.9.10",
-    { system: { capabilities: { version: "2.9.10", consumerMetadata: false, ackAllOnReplicas: false } } },
-  ],
+  ["unsafe-clustered-version", "warning", "2.9.10", { system: { capabilities: capabilitiesOf("2.9.10", 0) } }],
 ];
 
 test("a healthy pipeline breaks no rule", () => {
