@@ -60,7 +60,7 @@ test.each([
     await expect.poll(running.stderr, { timeout: 20_000 }).toContain("AUTH_FAILED");
     const [refusedAt, readBefore] = [rows.total(), await written()];
     await expect.poll(rows.total, { timeout: 20_000 }).toBeGreaterThan(refusedAt + 2 * CHUNK);
-    server.publish();
+    await server.publish();
     await expect.poll(written, { timeout: 30_000 }).toBeGreaterThan(readBefore + 2 * CHUNK);
     const total = await rows.stop();
     await expect.poll(written, { timeout: 30_000 }).toBe(total);
@@ -93,7 +93,7 @@ test("a revoked user that stays revoked is retried for auth.retry_window, then e
   expect(result.stderr).toMatch(/: AUTH_FAILED: .*refuses these credentials.* for 1000 ms/);
   // The next run, as another user, goes on where this one stood.
   const total = await rows.stop();
-  server.publish();
+  await server.publish();
   const again = await startCli([...args, "--until-caught-up"], cli).finished;
   expect(again.exitCode, again.stderr).toBe(0);
   expect(await streams.rows("OUTPUT")).toEqual(numberedRows(1, total));

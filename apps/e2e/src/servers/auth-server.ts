@@ -16,8 +16,10 @@ export interface AuthServer extends AsyncDisposable {
   readonly secrets: readonly string[];
   /** The server takes other credentials from now on, and drops those who came with the old ones. */
   rotate(): Promise<void>;
-  /** Writes the credentials of now into the files. */
-  publish(): void;
+  /** Writes the credentials of now into the files; without any, the server lets everybody in again. */
+  publish(): Promise<void>;
+  /** Lets nobody in who has no credentials: so it is already, where there are any. */
+  refuse(): Promise<void>;
 }
 
 /** One way to enter: what the server is told, and what the files hold. */
@@ -35,13 +37,22 @@ type Mode = (folder: WorkFolder) => {
 const seedOf = (): string => new TextDecoder().decode(createUser().getSeed());
 const ADMIN = "admin-password-9b1f";
 
-/** Every mode but `none`: one entry each. */
+/** Every mode: one entry each. */
 export const modes: Readonly<Record<string, Mode>> = {
+  none: () => ({
+    type: "none",
+    admin: { user: "admin", pass: ADMIN },
+    // There is nothing to rotate but the server's mind.
+    generations: [
+      { config: "", files: {} },
+      { config: users(""), files: {} },
+    ],
+  }),
   credentials: () => ({
     type: "credentials",
     admin: { user: "admin", pass: ADMIN },
     generations: pair((n) => ({
-      config: users(`{ user: app, password: "passw0rd-of-generation-${n}" }`),
+      config: users(`{ user: app, password: "passw0rd-of-generation-${n}" },`),
       files: { username: "app", password: `passw0rd-of-generation-${n}` },
     })),
   }),
@@ -82,10 +93,10 @@ export async function startAuthServer(mode: string, folder: WorkFolder, bin?: st
   let current = generations[0];
   const names = Object.keys(current.files);
   const pathOf = (name: string): string => join(folder.path, `${mode}-${name}`);
-  const publish = (): void => {
+  const writeFiles = (): void => {
     for (const name of names) writeFileSync(pathOf(name), current.files[name] as string);
   };
-  publish();
+  writeFiles();
   return {
     server,
     options: [`, 'auth.type' = '${type}'`, ...names.map((name) => `'auth.${name}_file' = '${pathOf(name)}'`)].join(
@@ -97,7 +108,13 @@ export async function startAuthServer(mode: string, folder: WorkFolder, bin?: st
       current = generations[1];
       await server.reload(current.config);
     },
-    publish,
+    async publish() {
+      writeFiles();
+      if (names.length === 0) await server.reload(generations[0].config);
+    },
+    async refuse() {
+      if (names.length === 0) await server.reload(generations[1].config);
+    },
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }
@@ -107,7 +124,7 @@ function pair(make: (n: number) => Generation): readonly [Generation, Generation
 }
 
 function users(user: string): string {
-  return `authorization { users: [${user}, { user: admin, password: "${ADMIN}" }] }`;
+  return `authorization { users: [${user} { user: admin, password: "${ADMIN}" }] }`;
 }
 
 function publicOf(seed: string): string {
