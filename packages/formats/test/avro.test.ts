@@ -115,10 +115,82 @@ describe("schemas", () => {
     const payload = writer.toBuffer({ a: 3, gone: [1, 2], b: "x" });
     const rows = await decode(given, defineSchema({ a: "DOUBLE", b2: "TEXT", c: "BIGINT" }), payload);
     expect(rows).toEqual([{ a: 3, b2: "x", c: 7 }]);
-    const bad = { ...given, readerSchema: record(["a", "string"]) };
-    expect(await failure(() => decode(bad, defineSchema({ a: "TEXT" }), payload))).toMatch(
-      /SCHEMA_INVALID: avro.reader_schema/,
+    const bad = { ...given, readerSchema: record(["a", "string"]).replace('"R"', '"old.R"') };
+    expect(await failure(() => decode(bad, defineSchema({ a: "TEXT" }), payload))).toBe(
+      `SCHEMA_INVALID: avro.reader_schema cannot read what the writer's schema writes at "a": expected string, the writer has int`,
     );
+  });
+
+  test("a branch, or a symbol, that the reader does not know is told by the datum that has it", async () => {
+    const given = { rawDatums: true, schema: record(["a", ["null", "int"]]), readerSchema: record(["a", "long"]) };
+    const columns = defineSchema({ a: "BIGINT" });
+    expect(await decode(given, columns, Buffer.from([2, 14]))).toEqual([{ a: 7 }]);
+    expect(await failure(() => decode(given, columns, Buffer.from([0])))).toBe(
+      'BAD_DATA: column "a": expected long, got null',
+    );
+    const symbols = (...names: string[]) => record(["a", { type: "enum", name: "E", symbols: names }]);
+    const colours = { rawDatums: true, schema: symbols("RED", "BLUE"), readerSchema: symbols("BLUE") };
+    expect(await decode(colours, defineSchema({ a: "TEXT" }), Buffer.from([2]))).toEqual([{ a: "BLUE" }]);
+    expect(await failure(() => decode(colours, defineSchema({ a: "TEXT" }), Buffer.from([0])))).toContain("no default");
+  });
+
+  test("numbers of different meaning are not taken for one another's", async () => {
+    const long = (logicalType: string) => record(["a", { type: "long", logicalType }]);
+    const decimal = (scale: number) => record(["a", { type: "bytes", logicalType: "decimal", precision: 9, scale }]);
+    const read = (schema: string, readerSchema: string, type: string) =>
+      failure(() => decode({ rawDatums: true, schema, readerSchema }, defineSchema({ a: type }), Buffer.from([2])));
+    expect(await read(long("timestamp-millis"), long("timestamp-micros"), "TIMESTAMP(6)")).toContain(
+      "expected long (timestamp-micros), the writer has long (timestamp-millis)",
+    );
+    expect(await read(decimal(2), decimal(4), "DECIMAL(9, 4)")).toContain("decimal of scale 2");
+    const local = { rawDatums: true, schema: long("local-timestamp-millis"), readerSchema: long("timestamp-millis") };
+    expect(await decode(local, defineSchema({ a: "TIMESTAMP" }), Buffer.from([2]))).toEqual([{ a: new Date(1) }]);
+  });
+
+  test("defaults keep every digit and byte, and a wrong one matters only where it is needed", async () => {
+    const field = (name: string, type: unknown, value: unknown): object => ({ name, type, default: value });
+    const fields = [
+      field("bytes", "bytes", "\u00ff\u0000"),
+      field("fixed", { type: "fixed", name: "F", size: 1 }, "\u0080"),
+      field("list", { type: "array", items: ["null", "int"] }, [1, null]),
+      field("pick", ["int", "null"], 3),
+    ];
+    const big =
+      '{"name":"big","type":"long","default":-9223372036854775807},{"name":"wrong","type":"int","default":"x"}';
+    const readerSchema = `{"type":"record","name":"R","fields":[${fields.map((one) => JSON.stringify(one))},${big}]}`;
+    const columns = { bytes: "BYTEA", fixed: "BYTEA", list: "INT[]", pick: "INT", big: "BIGINT" };
+    const given = { rawDatums: true, schema: record(["wrong", "int"]), readerSchema };
+    const row = { bytes: new Uint8Array([255, 0]), fixed: new Uint8Array([128]), list: [1, null], pick: 3 };
+    expect(await decode(given, defineSchema(columns), Buffer.from([2]))).toEqual([{ ...row, big: -(2n ** 63n) + 1n }]);
+    const needed = { ...given, schema: record(["other", "int"]) };
+    expect(await failure(() => decode(needed, defineSchema(columns), Buffer.from([2])))).toBe(
+      'SCHEMA_INVALID: the default of the Avro field "wrong": expected Avro int, got string',
+    );
+    const sink = { rawDatums: true, schema: readerSchema.replace('"x"', "5") };
+    const encoder = await avro.openEncoder(options(sink), { schema: defineSchema({ pick: "INT" }) });
+    expect(await decode(sink, defineSchema({ ...columns, wrong: "INT" }), encoder.encode({ pick: 9 }))).toEqual([
+      { ...row, pick: 9, big: -(2n ** 63n) + 1n, wrong: 5 },
+    ]);
+  });
+
+  test("names in and out of namespaces, and a record in another namespace that uses them", async () => {
+    const inner = { type: "record", name: "b.I", fields: [{ name: "f", type: "R2" }] };
+    const fields = [
+      { name: "r", type: { type: "fixed", name: "R2", size: 1 } },
+      { name: "i", type: inner },
+    ];
+    const schema = JSON.stringify({ type: "record", name: "R", fields });
+    expect(
+      await decode(
+        { rawDatums: true, schema, intoUnstructuredJson: true },
+        defineSchema({ value: "JSON" }),
+        Buffer.from([1, 2]),
+      ),
+    ).toEqual([{ value: { r: "AQ==", i: { f: "Ag==" } } }]);
+    const clash = record(["a", { type: "fixed", name: "n.int", size: 1 }]);
+    expect(
+      await failure(() => decode({ rawDatums: true, schema: clash }, defineSchema({ a: "BYTEA" }), new Uint8Array())),
+    ).toContain('defines "n.int" again');
   });
 
   test.each([

@@ -1,18 +1,16 @@
 import { ConnectorError } from "@x/connector-api";
 import { decodeUtf8 } from "../strict-utf8.js";
+import { avscSchema } from "./canonical-form.js";
 import { guardTap, overrun, readLength, readZigzag, type Tap } from "./guarded-tap.js";
-import type { AvroSchema } from "./schema-model.js";
+import type { AvroNode } from "./schema-model.js";
 
 /** The parts of an avsc type that are used here. `_read` and `_write` are its extension points (`LogicalType`). */
 export interface AvscType {
   readonly itemsType?: AvscType;
   readonly valuesType?: AvscType;
   _read(tap: Tap): unknown;
-  _skip(tap: Tap): void;
   _write(tap: Tap, value: unknown): void;
-  createResolver(writer: AvscType): { _read(tap: Tap): unknown };
   fromBuffer(bytes: Buffer): unknown;
-  schema(options?: { exportAttrs?: boolean }): unknown;
 }
 
 export interface Avsc {
@@ -24,9 +22,7 @@ export interface Avsc {
    * The type of a schema. Longs are numbers (`exact: false`) or bigints that lose nothing (`exact: true`, which checks
    * text for valid UTF-8 as well); nanoseconds are bigints in both. `[null, X]` is plain, other unions are `{name: X}`.
    */
-  createType(schema: AvroSchema, exact: boolean): AvscType;
-  /** The bare type, for fingerprints. */
-  createBareType(schema: AvroSchema): AvscType;
+  createType(schema: AvroNode, exact: boolean): AvscType;
 }
 
 interface AvscModule {
@@ -47,13 +43,7 @@ export async function loadAvsc(): Promise<Avsc> {
   const PlainTap = tapClassOf(Type.forSchema("null"));
   const ReadTap = guardTap(PlainTap);
 
-  const build = (schema: AvroSchema, options: object): AvscType =>
-    refusing(() => {
-      const all = { ...options, registry: Object.create(null) as object };
-      for (const one of schema.imports) Type.forSchema(one, all);
-      return Type.forSchema(schema.json, all);
-    });
-  const createType = (schema: AvroSchema, exact: boolean): AvscType => {
+  const createType = (schema: AvroNode, exact: boolean): AvscType => {
     const long = extend(types.LongType.__with(bigintLong), { _read: readBigLong });
     const text = extend(Type.forSchema("string"), { _read: readStrictText });
     const typeHook = (json: unknown, options: object): AvscType | undefined => {
@@ -68,7 +58,8 @@ export async function loadAvsc(): Promise<Avsc> {
       if (kind === "map") return guardMap(new types.MapType(json, options));
       return undefined;
     };
-    return build(schema, { typeHook });
+    const registry = Object.create(null) as object;
+    return refusing(() => Type.forSchema(avscSchema(schema), { typeHook, registry }));
   };
 
   return {
@@ -77,7 +68,6 @@ export async function loadAvsc(): Promise<Avsc> {
     },
     createWriteTap: () => new PlainTap(Buffer.allocUnsafeSlow(4096)),
     createType,
-    createBareType: (schema) => build(schema, { wrapUnions: true }),
   };
 }
 
@@ -122,7 +112,6 @@ const bigintLong = {
     bytes.writeBigInt64LE(value);
     return bytes;
   },
-  // Takes over int values, and defaults as they stand in a schema.
   fromJSON: (value: number) => BigInt(value),
   toJSON: (value: bigint) => Number(value),
   isValid: (value: unknown) => typeof value === "bigint" && BigInt.asIntN(64, value) === value,
@@ -143,10 +132,9 @@ function checkCount(tap: Tap, count: number): void {
 }
 
 function guardArray(type: AvscType): AvscType {
+  const items = type.itemsType as AvscType;
   return extend(type, {
-    // avsc calls it on a resolver too, which has the items' resolver as itemsType.
-    _read(this: AvscType, tap: Tap) {
-      const items = this.itemsType as AvscType;
+    _read(tap: Tap) {
       const value: unknown[] = [];
       for (let count = readBlock(tap); count !== 0; count = readBlock(tap)) {
         checkCount(tap, count);
@@ -154,16 +142,13 @@ function guardArray(type: AvscType): AvscType {
       }
       return value;
     },
-    _skip(this: AvscType, tap: Tap) {
-      skipBlocks(tap, () => (type.itemsType as AvscType)._skip(tap));
-    },
   });
 }
 
 function guardMap(type: AvscType): AvscType {
+  const values = type.valuesType as AvscType;
   return extend(type, {
-    _read(this: AvscType, tap: Tap) {
-      const values = this.valuesType as AvscType;
+    _read(tap: Tap) {
       const value: { [key: string]: unknown } = {};
       for (let count = readBlock(tap); count !== 0; count = readBlock(tap)) {
         while (count-- > 0) {
@@ -176,24 +161,7 @@ function guardMap(type: AvscType): AvscType {
       }
       return value;
     },
-    _skip(this: AvscType, tap: Tap) {
-      skipBlocks(tap, () => {
-        readLengthAndSkip(tap);
-        (type.valuesType as AvscType)._skip(tap);
-      });
-    },
   });
-}
-
-function skipBlocks(tap: Tap, skipItem: () => void): void {
-  for (let count = readBlock(tap); count !== 0; count = readBlock(tap)) {
-    checkCount(tap, count);
-    while (count-- > 0) skipItem();
-  }
-}
-
-function readLengthAndSkip(tap: Tap): void {
-  tap.pos += readLength(tap);
 }
 
 function isNullSchema(json: unknown): boolean {

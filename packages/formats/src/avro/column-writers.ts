@@ -6,6 +6,7 @@ import { formatDecimal } from "../values/decimal.js";
 import { integerRange } from "../values/integer-range.js";
 import { timestampUnit } from "../values/timestamp.js";
 import { checked, createToLong, fitting, longestPlain, typed, wellFormed } from "./checked-values.js";
+import { compileDefault } from "./default-values.js";
 import { createJsonWriter } from "./json-writers.js";
 import {
   daysOf,
@@ -16,7 +17,14 @@ import {
   timestampLogicals,
   uuidBytes,
 } from "./logical-values.js";
-import { type AvroNode, type AvroRecord, branchName, isNullable, nullableBranch } from "./schema-model.js";
+import {
+  type AvroField,
+  type AvroNode,
+  type AvroRecord,
+  branchName,
+  isNullable,
+  nullableBranch,
+} from "./schema-model.js";
 
 /** A row value that is not null to what avsc writes. Throws BadValue, and what {@link createToLong} throws. */
 export type AvroWriter = (value: unknown) => unknown;
@@ -30,12 +38,11 @@ export function compileAvroWriter(
   const byName = new Map(columns.map((column) => [column.name, column]));
   const written = record.fields.flatMap((field) => {
     const column = byName.get(field.name);
-    if (column !== undefined) return { column, node: field.node };
-    if (field.hasDefault) return [];
-    if (!isNullable(field.node)) {
+    if (column !== undefined) return { column, field };
+    if (field.default === undefined && !isNullable(field.node)) {
       throw unfit(field.name, `the Avro record "${record.name}" needs this field, and it has no default`);
     }
-    return { column: { name: field.name, type: { kind: "boolean" as const }, nullable: true }, node: field.node };
+    return { column: { name: field.name, type: { kind: "json" as const }, nullable: true }, field };
   });
   const names = record.fields.map(({ name }) => name);
   for (const { name } of columns) {
@@ -44,15 +51,21 @@ export function compileAvroWriter(
       throw unfit(name, `the Avro record "${record.name}" has no such field; it has ${has}`);
     }
   }
-  const nodes = new Map(written.map(({ column, node }) => [column, node]));
-  const nodeOf = (column: Column): AvroNode => nodes.get(column) as AvroNode;
+  const fields = new Map(written.map(({ column, field }) => [column, field]));
+  const fieldOf = (column: Column): AvroField => fields.get(column) as AvroField;
+  /** What is written of a field that is no column. */
+  const fallbackOf = (field: AvroField): AvroWriter =>
+    field.default === undefined ? () => null : compileDefault(field, exact);
   return compileFields(
     written.map(({ column }) => column),
-    (column) => createColumnWriter(nodeOf(column), column, exact),
+    (column) => {
+      const field = fieldOf(column);
+      return byName.get(column.name) === column ? createColumnWriter(field.node, column, exact) : fallbackOf(field);
+    },
     (fields) => {
       const values = fields.map(({ value }, i) => `v${i} = ${value}`).join(", ");
       const entries = fields.map(({ key, call, column }, i) => {
-        return `${key}: ${shortcutOf(nodeOf(column), column, exact, `v${i}`)}${call}(v${i})`;
+        return `${key}: ${shortcutOf(fieldOf(column).node, column, exact, `v${i}`)}${call}(v${i})`;
       });
       return `${values && `const ${values};`} return { ${entries} };`;
     },

@@ -3,11 +3,12 @@ import { toBadData, withinField } from "../bad-value.js";
 import { needsExact } from "../json/exact-numbers.js";
 import { writeJson } from "../json/json-value.js";
 import { valueColumn } from "../value-column.js";
-import type { Avsc } from "./avsc-types.js";
+import type { Avsc, AvscType } from "./avsc-types.js";
 import { compileAvroReader } from "./column-readers.js";
 import { overrun, type Tap } from "./guarded-tap.js";
 import { createJsonReader } from "./json-readers.js";
-import type { AvroSchema } from "./schema-model.js";
+import { compileResolution } from "./resolution.js";
+import type { AvroNode } from "./schema-model.js";
 
 /** Reads data of one writer's schema, one after the other. */
 export interface DatumReader {
@@ -34,15 +35,17 @@ type ToRow = (value: unknown) => Row;
  */
 export function createDatumReader(
   avsc: Avsc,
-  writer: AvroSchema,
-  reader: AvroSchema | undefined,
+  writer: AvroNode,
+  reader: AvroNode | undefined,
   target: DatumTarget,
 ): DatumReader {
-  const open = (exact: boolean): { readonly tap: Tap; readonly type: { _read(tap: Tap): unknown }; toRow: ToRow } => {
-    const written = avsc.createType(writer, exact);
-    const type = reader === undefined ? written : resolve(() => avsc.createType(reader, exact).createResolver(written));
+  const open = (exact: boolean): { readonly tap: Tap; readonly type: AvscType; readonly toRow: ToRow } => {
+    const type = avsc.createType(writer, exact);
     const tap = avsc.createReadTap({ rounding: exact });
-    return { tap, type, toRow: createToRow(reader ?? writer, target, exact) };
+    const toRow = createToRow(reader ?? writer, target, exact);
+    if (reader === undefined) return { tap, type, toRow };
+    const resolve = compileResolution(writer, reader, exact);
+    return { tap, type, toRow: (value) => toRow(resolve(value)) };
   };
   const plain = open(false);
   let exact: ReturnType<typeof open> | undefined;
@@ -74,21 +77,21 @@ export function createDatumReader(
   return datum;
 }
 
-function createToRow(schema: AvroSchema, target: DatumTarget, exact: boolean): ToRow {
+function createToRow(schema: AvroNode, target: DatumTarget, exact: boolean): ToRow {
   if (target.unstructured) return createUnstructured(schema, target, exact);
-  if (schema.node.kind !== "record") {
+  if (schema.kind !== "record") {
     throw new ConnectorError(
       "SCHEMA_INVALID",
-      `the Avro schema: expected a record for typed columns, got ${schema.node.kind}; avro.into_unstructured_json takes any`,
+      `the Avro schema: expected a record for typed columns, got ${schema.kind}; avro.into_unstructured_json takes any`,
     );
   }
   const { missing } = target;
-  return compileAvroReader(schema.node, target.schema.columns, { exact, missing }) as ToRow;
+  return compileAvroReader(schema, target.schema.columns, { exact, missing }) as ToRow;
 }
 
-function createUnstructured(schema: AvroSchema, target: DatumTarget, exact: boolean): ToRow {
+function createUnstructured(schema: AvroNode, target: DatumTarget, exact: boolean): ToRow {
   const column = valueColumn(target.schema, "avro.into_unstructured_json", { text: "TEXT", json: "JSON" });
-  const read = createJsonReader(schema.node, exact);
+  const read = createJsonReader(schema, exact);
   return (datum) => {
     try {
       const value = read(datum);
@@ -97,19 +100,6 @@ function createUnstructured(schema: AvroSchema, target: DatumTarget, exact: bool
       throw withinField("value", error);
     }
   };
-}
-
-function resolve<T>(createResolver: () => T): T {
-  try {
-    return createResolver();
-  } catch (error) {
-    if (isConnectorError(error)) throw error;
-    const reason = error instanceof Error ? error.message.replace(/[{[].*$/s, "…").slice(0, 200) : "unknown";
-    throw new ConnectorError(
-      "SCHEMA_INVALID",
-      `avro.reader_schema cannot read what the writer's schema writes: ${reason}`,
-    );
-  }
 }
 
 /** BAD_DATA for whatever reading a datum can end in; avsc's own words are dropped, they may quote it. */

@@ -4,7 +4,7 @@ import { needsExact } from "../json/exact-numbers.js";
 import type { Avsc, AvscType } from "./avsc-types.js";
 import { compileAvroWriter } from "./column-writers.js";
 import type { Tap } from "./guarded-tap.js";
-import type { AvroSchema } from "./schema-model.js";
+import type { AvroNode } from "./schema-model.js";
 
 /** Writes rows as data of one schema. */
 export interface DatumWriter {
@@ -16,14 +16,13 @@ export interface DatumWriter {
 const keptBytes = 1024 * 1024;
 
 /** Compiles the writer of a schema. A row is written with plain numbers; only one that needs bigints goes again. */
-export function createDatumWriter(avsc: Avsc, schema: AvroSchema, columns: readonly Column[]): DatumWriter {
-  const { node } = schema;
+export function createDatumWriter(avsc: Avsc, node: AvroNode, columns: readonly Column[]): DatumWriter {
   if (node.kind !== "record") {
     throw new ConnectorError("SCHEMA_INVALID", `the Avro schema of a sink: expected a record, got ${node.kind}`);
   }
   const tap = avsc.createWriteTap();
   const open = (exact: boolean): { readonly type: AvscType; readonly toDatum: (row: object) => object } => ({
-    type: avsc.createType(schema, exact),
+    type: avsc.createType(node, exact),
     toDatum: compileAvroWriter(node, columns, exact),
   });
   const plain = open(false);

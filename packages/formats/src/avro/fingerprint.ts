@@ -1,5 +1,5 @@
-import type { Avsc } from "./avsc-types.js";
-import type { AvroSchema } from "./schema-model.js";
+import { canonicalForm } from "./canonical-form.js";
+import type { AvroNode } from "./schema-model.js";
 
 const empty = 0xc15d213aa4d7a795n;
 
@@ -16,8 +16,8 @@ export function crc64Avro(bytes: Uint8Array): bigint {
 }
 
 /** What stands before a datum in single-object encoding: C3 01 and the fingerprint of the schema, little-endian. */
-export function singleObjectHeader(avsc: Avsc, schema: AvroSchema): Uint8Array {
-  const canonical = JSON.stringify(avsc.createBareType(schema).schema());
+export function singleObjectHeader(schema: AvroNode): Uint8Array {
+  const canonical = JSON.stringify(canonicalForm(schema));
   const header = Buffer.alloc(10);
   header[0] = 0xc3;
   header[1] = 0x01;

@@ -66,22 +66,6 @@ export function guardTap(Base: new (buffer: Buffer) => Tap): new (buffer: Buffer
       return this.readLong();
     }
 
-    skipInt(): void {
-      readZigzag(this);
-    }
-
-    skipLong(): void {
-      readZigzag(this);
-    }
-
-    skipString(): void {
-      this.#skip(readLength(this));
-    }
-
-    skipBytes(): void {
-      this.#skip(readLength(this));
-    }
-
     override readString(): string | undefined {
       const length = this.readLong();
       const start = this.pos;
@@ -94,13 +78,8 @@ export function guardTap(Base: new (buffer: Buffer) => Tap): new (buffer: Buffer
     override readBytes(): Buffer | undefined {
       const length = readLength(this);
       const start = this.pos;
-      this.#skip(length);
-      return Buffer.from(this.buf.subarray(start, start + length));
-    }
-
-    #skip(length: number): void {
-      this.pos += length;
-      if (this.pos > this.buf.length) throw overrun;
+      this.pos = start + length;
+      return Buffer.from(this.buf.subarray(start, this.pos));
     }
   }
   return GuardedTap;

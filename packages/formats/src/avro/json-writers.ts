@@ -5,6 +5,7 @@ import { isDate, isTime, isUuid } from "../values/calendar.js";
 import { formatDecimal } from "../values/decimal.js";
 import { parseRfc3339 } from "../values/timestamp.js";
 import { checked, createToLong, fitting, typed, wellFormed } from "./checked-values.js";
+import { compileDefault } from "./default-values.js";
 import {
   daysOf,
   decimalBytes,
@@ -40,9 +41,11 @@ const finer = { ms: /\.\d{3}\d*[1-9]/, us: /\.\d{6}\d*[1-9]/, ns: /\.\d{9}\d*[1-
 
 class JsonWriters {
   readonly #known = new Map<AvroNode, JsonWriter>();
+  readonly #exact: boolean;
   readonly #toLong: (value: bigint | number) => number | bigint;
 
   constructor(exact: boolean) {
+    this.#exact = exact;
     this.#toLong = createToLong(exact);
   }
 
@@ -133,16 +136,22 @@ class JsonWriters {
 
   #recordWriter(node: AvroRecord): JsonWriter {
     const names = new Set(node.fields.map(({ name }) => name));
-    const fields = node.fields.map((field) => ({ ...field, write: this.of(field.node) }));
+    const fields = node.fields.map((field) => {
+      const fallback = field.default === undefined ? undefined : compileDefault(field, this.#exact);
+      return { ...field, fallback, write: this.of(field.node) };
+    });
     return (value) => {
       if (kindOf(value) !== "object") throw new BadValue(`the record "${node.name}"`, kindOf(value));
       const given = value as { readonly [name: string]: unknown };
       if (Object.keys(given).some((key) => !names.has(key)))
         throw new BadValue(`the fields of the record "${node.name}"`, "a key that is none of them");
       const record: { [name: string]: unknown } = {};
-      for (const { name, node: type, hasDefault, write } of fields) {
+      for (const { name, node: type, fallback, write } of fields) {
         const isThere = Object.hasOwn(given, name);
-        if (!isThere && hasDefault) continue;
+        if (!isThere && fallback !== undefined) {
+          record[name] = fallback();
+          continue;
+        }
         if (!isThere && !isNullable(type)) throw withinField(name, new BadValue("a value", "no such field"));
         try {
           record[name] = write(isThere ? given[name] : null);

@@ -9,7 +9,7 @@ import { createContainerReader } from "./container-file.js";
 import { createDatumReader, type DatumReader, type DatumTarget } from "./datum-reader.js";
 import { deriveAvroSchema } from "./derived-schema.js";
 import { isSingleObject, singleObjectHeader } from "./fingerprint.js";
-import { type AvroSchema, parseAvroSchema } from "./schema-model.js";
+import { type AvroNode, parseAvroSchema } from "./schema-model.js";
 
 /** Loads avsc, gets the schemas and compiles the readers that can be known beforehand. */
 export async function openAvroDecoder(options: AvroOptions, context: FormatContext): Promise<Decoder> {
@@ -26,7 +26,7 @@ export async function openAvroDecoder(options: AvroOptions, context: FormatConte
   const writer = written === undefined ? undefined : parseAvroSchema(written, "avro.schema");
   const strict: DatumTarget = { ...loose, missing: "refuse" };
   const datum = writer === undefined ? undefined : createDatumReader(avsc, writer, reader, strict);
-  const single = writer === undefined ? undefined : singleObjectHeader(avsc, writer);
+  const single = writer === undefined ? undefined : singleObjectHeader(writer);
   const takesSingle = (payload: Buffer): boolean =>
     isSingleObject(payload) && single !== undefined && payload.subarray(0, single.length).equals(single);
 
@@ -60,7 +60,7 @@ async function openWithRegistry(
   avsc: Avsc,
   settings: RegistrySettings,
   context: FormatContext,
-  reader: AvroSchema | undefined,
+  reader: AvroNode | undefined,
   target: DatumTarget,
 ): Promise<Decoder> {
   const client = openRegistry(settings, context);
@@ -100,7 +100,7 @@ function readWhole(datum: DatumReader, buffer: Buffer, start: number): ReturnTyp
 }
 
 /** A schema that came with the data: what is wrong with it is wrong with the payload. */
-function parseWritten(text: string): AvroSchema {
+function parseWritten(text: string): AvroNode {
   try {
     return parseAvroSchema(text, "the file's schema");
   } catch (error) {

@@ -39,7 +39,7 @@ export async function openAvroEncoder(options: AvroOptions, context: FormatConte
   const schema = parseAvroSchema(text, "avro.schema");
   const writer = createDatumWriter(avsc, schema, columns);
   if (options.rawDatums || options.singleObject) {
-    const prefix = options.singleObject ? singleObjectHeader(avsc, schema) : new Uint8Array();
+    const prefix = options.singleObject ? singleObjectHeader(schema) : new Uint8Array();
     return { encode: (row) => writer.write(row, prefix) };
   }
   return { encode: createContainerWriter(text, writer) };

@@ -35,7 +35,7 @@ export function avroSchemaOf(schema: ConnectionSchema, name = "row"): JsonObject
  */
 export function schemaFromAvro(schema: string | JsonObject, references: readonly string[] = []): ConnectionSchema {
   const text = typeof schema === "string" ? schema : JSON.stringify(schema);
-  const { node } = parseAvroSchema(text, "the Avro schema", references);
+  const node = parseAvroSchema(text, "the Avro schema", references);
   const type = typeOf(node, "", { open: [], budget: { left: maxNodes } });
   if (type.kind === "struct" && node.kind === "record") return { columns: type.fields };
   throw new ConnectorError("SCHEMA_INVALID", `the Avro schema: expected a record with fields, got ${node.kind}`);

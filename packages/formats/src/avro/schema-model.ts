@@ -1,4 +1,4 @@
-import { ConnectorError, kindOf, sqlTypeKeyword } from "@x/connector-api";
+import { ConnectorError, kindOf, parseExactJson, sqlTypeKeyword } from "@x/connector-api";
 
 /** What a logical type says about the type it annotates. An unknown or misplaced one is ignored, as the specification asks. */
 export type AvroLogical =
@@ -26,31 +26,37 @@ export type AvroNode =
       /** The SQL type it was derived from, where Avro has no word for it. */
       readonly sqlType?: string | undefined;
     }
-  | { readonly kind: "fixed"; readonly name: string; readonly size: number; readonly logical?: AvroLogical | undefined }
-  | { readonly kind: "enum"; readonly name: string; readonly symbols: readonly string[] }
+  | (AvroNamed & { readonly kind: "fixed"; readonly size: number; readonly logical?: AvroLogical | undefined })
+  | AvroEnum
   | { readonly kind: "array"; readonly items: AvroNode }
   | { readonly kind: "map"; readonly values: AvroNode }
   | { readonly kind: "union"; readonly branches: readonly AvroNode[] }
   | AvroRecord;
 
-export interface AvroRecord {
-  readonly kind: "record";
+/** Names in full: the namespace, a dot, the name. */
+export interface AvroNamed {
   readonly name: string;
+  readonly aliases: readonly string[];
+}
+
+export interface AvroEnum extends AvroNamed {
+  readonly kind: "enum";
+  readonly symbols: readonly string[];
+  /** What a reader takes for a writer's symbol that it does not know. */
+  readonly default: string | undefined;
+}
+
+export interface AvroRecord extends AvroNamed {
+  readonly kind: "record";
   readonly fields: readonly AvroField[];
 }
 
 export interface AvroField {
   readonly name: string;
+  readonly aliases: readonly string[];
   readonly node: AvroNode;
-  readonly hasDefault: boolean;
-}
-
-/** A schema that was parsed and found harmless: its graph, and the JSON it came from. */
-export interface AvroSchema {
-  readonly node: AvroNode;
-  readonly json: unknown;
-  /** Schemas whose names it uses, in the order they build on each other. */
-  readonly imports: readonly unknown[];
+  /** The JSON of its default, large integers as bigint; undefined when it has none. */
+  readonly default: unknown;
 }
 
 const primitives: readonly string[] = ["null", "boolean", "int", "long", "float", "double", "bytes", "string"];
@@ -68,7 +74,7 @@ type Json = { readonly [key: string]: unknown };
  * harm: over 1 MiB, nested deeper than 64, a record within itself without an end, or one that multiplies without data.
  * `what` says where the text came from, for the message; `references` are texts that define names it uses.
  */
-export function parseAvroSchema(text: string, what: string, references: readonly string[] = []): AvroSchema {
+export function parseAvroSchema(text: string, what: string, references: readonly string[] = []): AvroNode {
   const [json, ...imports] = [text, ...references].map((one) => parseText(one, what));
   const names = new Map<string, AvroNode>();
   const arrays: AvroNode[] = [];
@@ -77,13 +83,14 @@ export function parseAvroSchema(text: string, what: string, references: readonly
   const node = reader.read(json, "", "", 1);
   for (const named of names.values()) flatValues(named, new Set(), what, new Map());
   if (arrays.some(isEmpty)) throw invalid(what, "", "has an array of values that take no bytes");
-  return { node, json, imports };
+  return node;
 }
 
 function parseText(text: string, what: string): unknown {
   if (text.length > longestText) throw invalid(what, "", `is longer than ${longestText} characters`);
   try {
-    return JSON.parse(text);
+    const json = JSON.parse(text) as unknown;
+    return /\d{16}/.test(text) ? parseExactJson(text) : json;
   } catch {
     throw invalid(what, "", 'is not JSON; expected an Avro schema like {"type": "record", …}');
   }
@@ -141,15 +148,16 @@ class SchemaReader {
         const { symbols } = attributes;
         if (!Array.isArray(symbols) || !symbols.every((symbol) => typeof symbol === "string" && isAvroName(symbol)))
           throw this.#invalid(`${path}.symbols`, "expected an array of names");
-        const name = this.#nameOf(attributes, namespace, path);
-        return this.#define(name, { kind: "enum", name, symbols: symbols as string[] }, path);
+        const named = this.#namedOf(attributes, namespace, path);
+        const fallback = symbols.includes(attributes.default) ? (attributes.default as string) : undefined;
+        return this.#define({ kind: "enum", ...named, symbols: symbols as string[], default: fallback }, path);
       }
       case "fixed": {
         const { size } = attributes;
         if (typeof size !== "number" || !Number.isSafeInteger(size) || size < 0 || size > longestText)
           throw this.#invalid(`${path}.size`, `expected an integer from 0 to ${longestText}`);
-        const name = this.#nameOf(attributes, namespace, path);
-        return this.#define(name, { kind: "fixed", name, size, logical: logicalOf(attributes, "fixed", size) }, path);
+        const named = this.#namedOf(attributes, namespace, path);
+        return this.#define({ kind: "fixed", ...named, size, logical: logicalOf(attributes, "fixed", size) }, path);
       }
       case "array": {
         const items = this.read(attributes.items, namespace, `${path}.items`, depth + 1);
@@ -165,10 +173,10 @@ class SchemaReader {
   }
 
   #record(attributes: Json, namespace: string, path: string, depth: number): AvroNode {
-    const name = this.#nameOf(attributes, namespace, path);
+    const named = this.#namedOf(attributes, namespace, path);
     const fields: AvroField[] = [];
-    const record = this.#define(name, { kind: "record", name, fields }, path);
-    const inner = name.includes(".") ? name.slice(0, name.lastIndexOf(".")) : "";
+    const record = this.#define({ kind: "record", ...named, fields }, path);
+    const inner = namespaceOf(named.name);
     if (!Array.isArray(attributes.fields)) throw this.#invalid(`${path}.fields`, "expected an array");
     for (const field of attributes.fields as unknown[]) {
       const given = (kindOf(field) === "object" ? field : {}) as Json;
@@ -177,22 +185,26 @@ class SchemaReader {
       if (fields.some((other) => other.name === given.name))
         throw this.#invalid(`${path}.${given.name}`, "is there twice");
       const node = this.read(given.type, inner, `${path}.${given.name}`, depth + 1);
-      fields.push({ name: given.name, node, hasDefault: given.default !== undefined });
+      fields.push({ name: given.name, aliases: textsOf(given.aliases), node, default: given.default });
     }
     return record;
   }
 
-  #nameOf(attributes: Json, namespace: string, path: string): string {
+  #namedOf(attributes: Json, namespace: string, path: string): AvroNamed {
     const { name } = attributes;
     if (typeof name !== "string") throw this.#invalid(path, `a ${String(attributes.type)} needs a name`);
     const own = typeof attributes.namespace === "string" ? attributes.namespace : namespace;
     const full = name.includes(".") || own === "" ? name : `${own}.${name}`;
     if (!full.split(".").every(isAvroName)) throw this.#invalid(path, "has a name that Avro does not allow");
-    return full;
+    const inFull = (alias: string): string =>
+      alias.includes(".") || !full.includes(".") ? alias : `${namespaceOf(full)}.${alias}`;
+    return { name: full, aliases: textsOf(attributes.aliases).map(inFull) };
   }
 
-  #define(name: string, node: AvroNode, path: string): AvroNode {
-    if (this.#names.has(name) || primitives.includes(name)) throw this.#invalid(path, `defines "${name}" again`);
+  #define(node: AvroNode & AvroNamed, path: string): AvroNode {
+    const { name } = node;
+    if (this.#names.has(name) || primitives.includes(name.slice(name.lastIndexOf(".") + 1)))
+      throw this.#invalid(path, `defines "${name}" again`);
     this.#names.set(name, node);
     return node;
   }
@@ -209,6 +221,14 @@ class SchemaReader {
   #invalid(path: string, message: string): ConnectorError {
     return invalid(this.#what, path, message);
   }
+}
+
+function namespaceOf(name: string): string {
+  return name.includes(".") ? name.slice(0, name.lastIndexOf(".")) : "";
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
 }
 
 function sqlTypeOf(attributes: Json): { readonly sqlType?: string } {
