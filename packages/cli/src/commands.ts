@@ -5,6 +5,7 @@ import { devCommand } from "./commands/dev.js";
 import { dlqCommand } from "./commands/dlq.js";
 import { runCommand } from "./commands/run.js";
 import { tailCommand } from "./commands/tail.js";
+import { verifyCommand } from "./commands/verify.js";
 import type { Output } from "./main.js";
 
 /** One command of the command line. A new command is one file and one word in the list below. */
@@ -19,5 +20,6 @@ export const commands: readonly CliCommand[] = [
   checkpointCommand,
   tailCommand,
   dlqCommand,
+  verifyCommand,
   devCommand,
 ];

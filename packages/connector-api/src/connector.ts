@@ -130,6 +130,8 @@ export interface Connector<Profile = unknown, Table = unknown> {
   sourceCapabilities?(profile: Profile, table: Table): SourceCapabilities;
   /** True for a sink that keeps the position itself, so that the host's checkpoints are a cache of it (exactly once). */
   keepsProgress?(profile: Profile, table: Table): boolean;
+  /** The number of the last input that a split's state has passed, as a replay numbers them. */
+  readThrough?(state: SplitState): number;
   /** The schema a table implies by itself; undefined when the user must declare one. */
   getSchema(profile: Profile, table: Table, schema: ConnectionSchema | undefined): ConnectionSchema | undefined;
   /**

@@ -42,6 +42,7 @@ import { icon } from "./icon.js";
 import { makeReplay } from "./inspect/make-replay.js";
 import { moveSplit } from "./inspect/move-split.js";
 import { withLink } from "./inspect/with-link.js";
+import { decodeRecord } from "./jetstream/position.js";
 import { makeOperator, type OperatorParts } from "./make-operator.js";
 import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
@@ -215,6 +216,10 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
       replays: table.type === "jetstream-source",
       acks: table.type === "jetstream-source" && (table.ackPolicy === "all" || table.ackPolicy === "explicit"),
     }),
+    readThrough(state) {
+      const { lastSeq, scannedSeq } = decodeRecord(state);
+      return Math.max(lastSeq, scannedSeq);
+    },
     getSchema: (_profile, _table, schema) => schema,
     fromOptions(name, options, schema, profile) {
       options.declare([...connections.connectionOptions, "format", ...badDataOptions]);

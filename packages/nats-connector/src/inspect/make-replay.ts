@@ -22,7 +22,7 @@ export function makeReplay(
 ): SourceOperator {
   return createReplaySource({
     input: inputOf(table, schema),
-    range,
+    range: { ...range, ...beginOf(range, table) },
     connect: parts.connect,
     openDecoder: parts.openDecoder,
     deserialization: {
@@ -36,6 +36,13 @@ export function makeReplay(
 /** Bad data is for the pipeline to keep: here it is dropped and counted, or fails. */
 function passive(badData: OperatorConfig["badData"] = failOnBadData): NonNullable<OperatorConfig["badData"]> {
   return badData.behavior === "dead_letter" ? { behavior: "drop" } : badData;
+}
+
+/** A replay of everything begins where a first start of the source would. */
+function beginOf({ from }: ReplayRange, table: TableConfig): Pick<ReplayRange, "from"> {
+  if (from !== undefined || table.type !== "jetstream-source") return {};
+  if (table.deliver.policy === "by_start_sequence") return { from: { sequence: table.deliver.startSequence } };
+  return table.deliver.policy === "by_start_time" ? { from: { time: table.deliver.startTime } } : {};
 }
 
 function inputOf(table: TableConfig, schema: Plan["schema"]): ReplayOptions["input"] {

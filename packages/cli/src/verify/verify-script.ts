@@ -1,0 +1,154 @@
+import { ConnectorError, type RecordBatch } from "@x/connector-api";
+import type { Output } from "../main.js";
+import { type OpenScript, withScript } from "../open-script.js";
+import { pickPipeline } from "../pick-pipeline.js";
+import type { PlannedPipeline, PlannedTable } from "../plan-pipelines.js";
+import { renderDifferences } from "../render/differences.js";
+import { styleOf } from "../render/style.js";
+import { countFlag, type ScriptFlags } from "../script-flags.js";
+import { openStateStore } from "../state-store.js";
+import type { Tally } from "./differences.js";
+import { type OutputReader, outputReader } from "./output-reader.js";
+import { type Progress, readProgress, removeProgress, writeProgress } from "./progress-file.js";
+import { observing, walk } from "./walk.js";
+
+export interface VerifyFlags extends ScriptFlags {
+  readonly state: string;
+  readonly pipeline?: string;
+  readonly fromSeq?: string;
+  readonly toSeq?: string;
+  readonly key?: string;
+  readonly allowDuplicates?: boolean;
+  readonly progress?: string;
+}
+
+/** `nats-pipeline verify`: runs the query over the input again and counts its rows against what the sink holds. */
+export function verifyScript(file: string, flags: VerifyFlags, output: Output): Promise<number> {
+  return withScript(file, flags, output, async (script) => {
+    const pipeline = pickPipeline(script.pipelines, flags.pipeline);
+    const { sink, query, name } = pipeline;
+    if (sink === undefined)
+      throw new ConnectorError("USAGE", `"${name}" prints its rows: there is no sink to look into`);
+    if (!query.deterministic) {
+      throw new ConnectorError("USAGE", `the query of "${name}" gives other rows each time: nothing can be compared`);
+    }
+    const range = await rangeOf(pipeline, flags, script);
+    const reader = outputReader(
+      pipeline,
+      sink,
+      flags.key?.split(",").map((column) => column.trim()),
+    );
+    const of = JSON.stringify([name, range.from, range.to, flags.key]);
+    const saved = flags.progress === undefined ? undefined : readProgress(flags.progress, of);
+    const tally = reader.createTally(range.splits <= 1, saved?.tally);
+    const done = await count({ pipeline, sink, script, range, reader, tally, saved, of, file: flags.progress });
+    if (!done) {
+      output.stderr.write(flags.progress === undefined ? "interrupted\n" : `interrupted; run it again to go on\n`);
+      return 130;
+    }
+    if (flags.progress !== undefined) removeProgress(flags.progress);
+    const differences = tally.differences();
+    if (differences.found + differences.unverifiable === 0 && differences.expected > 0) reader.explainNothing();
+    const { lost, duplicated, reordered, unexpected } = differences;
+    const tolerated = flags.allowDuplicates === true ? 0 : duplicated;
+    const holds = lost + tolerated + reordered + unexpected === 0;
+    const judged = { pipeline: name, from: range.from ?? null, to: range.to ?? null, holds, ...differences };
+    if (flags.json === true) output.stdout.write(`${JSON.stringify({ event: "verify", ...judged })}\n`);
+    else output.stdout.write(renderDifferences(judged, styleOf(output.stdout)));
+    return holds ? 0 : 4;
+  });
+}
+
+interface SourceRange {
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+  readonly splits: number;
+}
+
+/** Up to the last checkpoint: what lies behind it may be on its way. */
+async function rangeOf(
+  { name, source }: PlannedPipeline,
+  flags: VerifyFlags,
+  { pipelines, logger }: OpenScript,
+): Promise<SourceRange> {
+  const from = flags.fromSeq === undefined ? undefined : countFlag("--from-seq", flags.fromSeq);
+  const store = openStateStore(flags.state, pipelines, logger);
+  try {
+    const last = await store.latest(name, (message) => logger.warn({}, message));
+    const states = Object.values(last?.splits ?? {});
+    const { readThrough } = source.connector;
+    const passed = readThrough === undefined ? [] : states.map((state) => readThrough(state));
+    const checkpoint = passed.length === 0 ? undefined : Math.min(...passed);
+    const to = flags.toSeq === undefined ? checkpoint : countFlag("--to-seq", flags.toSeq);
+    return { from, to, splits: states.length };
+  } finally {
+    await store.close();
+  }
+}
+
+interface Counting {
+  readonly pipeline: PlannedPipeline;
+  readonly sink: PlannedTable;
+  readonly script: OpenScript;
+  readonly range: SourceRange;
+  readonly reader: OutputReader;
+  readonly tally: Tally<unknown>;
+  readonly saved: Progress | undefined;
+  readonly of: string;
+  readonly file: string | undefined;
+}
+
+/** Both walks, one after the other. False when a signal ended it before its end. */
+async function count(counting: Counting): Promise<boolean> {
+  const { pipeline, sink, script, range, reader, tally, saved, of, file } = counting;
+  let nextInput = saved?.nextInput ?? range.from;
+  let nextOutput = saved?.nextOutput ?? 0;
+  const save = (): void => {
+    if (file !== undefined) writeProgress(file, { of, nextInput: nextInput ?? 0, nextOutput, tally: tally.save() });
+  };
+  const inputs = { ...(nextInput === undefined ? {} : { from: { sequence: nextInput } }), ...toOf(range.to) };
+  if (nextOutput === 0 && (range.to === undefined || (nextInput ?? 0) <= range.to)) {
+    const source = replay(pipeline.source, inputs, "input");
+    const transform = pipeline.query.engine === "identity" ? undefined : pipeline.query.createTransform();
+    const seen = (batch: RecordBatch): void => {
+      for (const [i, position] of batch.positions.entries()) {
+        // Rows of one input share its position.
+        if (i === 0 || batch.positions[i - 1] !== position) tally.input(Number(position));
+      }
+    };
+    const { stopped, error } = await walk({
+      ...{ name: "verify-input", source, logger: script.logger },
+      transform: observing(transform, seen),
+      take: (batch) => reader.expect(batch, tally),
+      passed(last) {
+        nextInput = last + 1;
+        save();
+      },
+    });
+    if (error !== undefined) throw error;
+    if (stopped) return false;
+    nextOutput = 1;
+  }
+  const begin = saved === undefined || nextOutput <= 1 ? {} : { from: { sequence: nextOutput } };
+  const { stopped, error } = await walk({
+    ...{ name: "verify-output", source: replay(reader.plan(sink), begin, "output"), logger: script.logger },
+    take: (batch) => reader.found(batch, tally),
+    passed(last) {
+      nextOutput = last + 1;
+      save();
+    },
+  });
+  if (error !== undefined) throw error;
+  return !stopped;
+}
+
+const toOf = (to: number | undefined): { readonly to?: number } => (to === undefined ? {} : { to });
+
+function replay(table: PlannedTable, range: object, what: string) {
+  const { connector } = table;
+  // Bad data is no row, here as there.
+  const config = { ...table.config, badData: { behavior: "drop" } as const };
+  const source = connector.makeReplay?.({ ...table, config }, range);
+  if (source !== undefined) return source;
+  throw new ConnectorError("UNSUPPORTED", `connector "${connector.name}" cannot read its ${what} again`);
+}
