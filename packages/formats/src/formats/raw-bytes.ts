@@ -1,5 +1,6 @@
 import { type ConnectionSchema, type Format, kindOf } from "@x/connector-api";
 import { badColumn } from "../bad-value.js";
+import { createCopier } from "../copied-bytes.js";
 import { parseNoOptions } from "../format-options.js";
 import { valueColumn } from "../value-column.js";
 
@@ -14,18 +15,20 @@ export const rawBytes = {
   checkSchema: (schema) => void column(schema),
   async openDecoder(_options, { schema }) {
     column(schema);
+    const copy = createCopier();
     return {
       decode(payload, rows) {
-        rows.push({ value: new Uint8Array(payload) });
+        rows.push({ value: copy(payload) });
       },
     };
   },
   async openEncoder(_options, { schema }) {
     column(schema);
+    const copy = createCopier();
     return {
       encode({ value }) {
         if (!(value instanceof Uint8Array)) throw badColumn("value", "BYTEA", kindOf(value));
-        return new Uint8Array(value);
+        return copy(value);
       },
     };
   },
