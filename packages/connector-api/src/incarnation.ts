@@ -69,6 +69,6 @@ export async function openIncarnation(
 }
 
 /** Eight letters and digits: unique among the incarnations of a pipeline, short enough for a consumer's name. */
-function createInstanceId(): string {
+export function createInstanceId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => (byte % 36).toString(36)).join("");
 }

@@ -24,6 +24,15 @@ export interface OperatorCounters {
   awaySince: number | undefined;
 }
 
+/** Something that happened to an operator on its own account, for a program that wants to know at once. */
+export type OperatorEvent =
+  | { readonly type: "disconnect" }
+  | { readonly type: "reconnect" }
+  /** The consumer is made anew at the position; nothing is lost by it. */
+  | { readonly type: "rebuild"; readonly reason: string }
+  /** Input is missing, or may be: `from` and `to` where they are known. */
+  | { readonly type: "gap"; readonly reason: string; readonly from?: number; readonly to?: number };
+
 export function createCounters(): OperatorCounters {
   const numbers = { rowsIn: 0, rowsOut: 0, badRows: 0, droppedRows: 0, gaps: 0, reconnects: 0, away: 0 };
   return { ...numbers, lag: undefined, awaySince: undefined };
@@ -47,6 +56,8 @@ export interface OperatorContext {
   readonly signal: AbortSignal;
   readonly logger: Logger;
   readonly counters: OperatorCounters;
+  /** Told of each event as it happens, where the host wants to know. Does not throw. */
+  readonly onEvent?: ((event: OperatorEvent) => void) | undefined;
   /**
    * Rejects with FENCED when a newer incarnation has claimed the pipeline. An operator calls it before it rebuilds and
    * when something it owns on the server has vanished; the host calls it before and after each checkpoint.

@@ -2,17 +2,22 @@ import {
   type CheckpointStore,
   type Connector,
   ConnectorError,
-  type ConstructedOperator,
   createCounters,
+  type Incarnation,
+  type Logger,
   memoryCheckpoints,
   openIncarnation,
+  type SourceContext,
+  type SourceSnapshot,
   silentLogger,
 } from "@x/connector-api";
+import { type Commit, type Committer, commitByAck, commitToStore } from "./direct/commit.js";
+import { DirectEvents } from "./direct/direct-events.js";
 import { DirectSink } from "./direct/direct-sink.js";
-import { DirectSource, saveAndAck, sourceContext } from "./direct/direct-source.js";
-import { type DirectOptions, makeDirectOperator } from "./direct/open-operator.js";
+import { DirectSource, sourceContext } from "./direct/direct-source.js";
+import { type DirectOptions, type DirectTable, openDirectTable } from "./direct/open-operator.js";
 import type { NatsClient } from "./nats-client.js";
-import { natsConnector } from "./nats-connector.js";
+import { type NatsConnector, natsConnector } from "./nats-connector.js";
 
 interface ConnectorChoice {
   /** A connector with formats or authentication of your own. Default: `natsConnector()`. */
@@ -25,6 +30,7 @@ export interface OpenSourceOptions<T> extends DirectOptions<T>, ConnectorChoice 
   /**
    * Where commits are kept, `fileCheckpoints("./state")` for example; the store stays yours to close. Needs `name`. Of
    * two sources with one store and name the newer one wins: the older one's next commit rejects with FENCED.
+   * Left out on a stream: a durable consumer named after `name` keeps the position, and a commit is an ack.
    */
   readonly checkpoints?: CheckpointStore;
   /** Ends the iteration once everything has been read that the stream held when the source was opened. */
@@ -42,37 +48,114 @@ export interface OpenSinkOptions<T> extends DirectOptions<T>, ConnectorChoice {
  */
 export async function openSource<T>(options: OpenSourceOptions<T>): Promise<DirectSource<T>> {
   const { checkpoints, untilCaughtUp = false, ...rest } = options;
-  const { operator, name, logger, stop } = prepare(rest, "source");
-  if (operator.kind !== "source") throw new ConnectorError("UNEXPECTED", "the connector made no source");
-  const store = checkpoints ?? withoutStore(options);
-  if (checkpoints !== undefined && options.name === undefined) {
-    throw new ConnectorError("OPTION_MISSING", 'option "name" is required: checkpoints are kept under it');
+  const prepared = prepare(rest, "source");
+  const { logger, stop, name } = prepared;
+  if (options.name === undefined && (checkpoints !== undefined || options.stream !== undefined)) {
+    throw new ConnectorError("OPTION_MISSING", 'option "name" is required: the position is kept under it');
   }
-  const source = operator.operator;
-  const incarnation = await openIncarnation(store, name, logger, stop.signal);
-  const context = sourceContext(incarnation, stop.signal, logger, untilCaughtUp);
-  const parts = { operator: source, context, incarnation, stop };
   try {
-    await source.open(context);
-    // Where the first start was resolved to must outlive this process, before the first row is seen.
-    await saveAndAck(parts, 0, source.snapshot(0));
+    if (checkpoints === undefined && options.stream !== undefined) return await openAcked<T>(prepared, untilCaughtUp);
+    const store = checkpoints ?? memoryCheckpoints();
+    const incarnation = await openIncarnation(store, name, logger, stop.signal);
+    const opened = await openAt(prepared, incarnation, prepared.table, untilCaughtUp);
+    return await startSource<T>(prepared, opened, commitToStore(opened), async () => {});
   } catch (error) {
     stop.abort();
-    await source.close();
     throw error;
   }
-  return new DirectSource<T>(parts);
+}
+
+/** Without a store: durable consumers hold the position. */
+async function openAcked<T>(prepared: Prepared, untilCaughtUp: boolean): Promise<DirectSource<T>> {
+  const { connector, profile, table, name, logger, stop, events } = prepared;
+  if (!("openAckFloor" in connector)) {
+    throw new ConnectorError(
+      "OPTION_MISSING",
+      `connector "${connector.name}" keeps no position itself: give "checkpoints"`,
+    );
+  }
+  const nats = connector as NatsConnector;
+  const context = { logger, signal: stop.signal, onEvent: events.emit, counters: createCounters() };
+  let pinned: SourceSnapshot | undefined;
+  for (;;) {
+    const floor = await nats.openAckFloor(profile as never, table as never, name, context, pinned);
+    try {
+      const { incarnation, ackPolicy } = floor;
+      const opened = await openAt(prepared, incarnation, { ...(table as object), ackPolicy }, untilCaughtUp);
+      if (incarnation.restored !== undefined || !needsPin(table)) {
+        return await startSource<T>(prepared, opened, commitByAck(opened), () => floor.close());
+      }
+      // Where "new" or a time was resolved to must outlive this process: as a sequence it does.
+      pinned = opened.operator.snapshot(0);
+      await opened.operator.close();
+    } catch (error) {
+      await floor.close();
+      throw error;
+    }
+    await floor.close();
+  }
+}
+
+/** A consumer that begins with everything, or at a sequence, is made again in the same way. */
+function needsPin(table: unknown): boolean {
+  const { deliver } = table as { deliver?: { readonly policy: string } };
+  return deliver !== undefined && deliver.policy !== "all" && deliver.policy !== "by_start_sequence";
+}
+
+interface OpenedSource extends Committer {
+  readonly context: SourceContext;
+}
+
+async function openAt(
+  { makeOperator, stop, logger, events }: Prepared,
+  incarnation: Incarnation,
+  table: unknown,
+  untilCaughtUp: boolean,
+): Promise<OpenedSource> {
+  const made = makeOperator(table);
+  if (made.kind !== "source") throw new ConnectorError("UNEXPECTED", "the connector made no source");
+  const { operator } = made;
+  const context = sourceContext(incarnation, { signal: stop.signal, logger, onEvent: events.emit }, untilCaughtUp);
+  try {
+    await operator.open(context);
+    return { operator, context, incarnation };
+  } catch (error) {
+    await operator.close();
+    throw error;
+  }
+}
+
+async function startSource<T>(
+  { events, stop }: Prepared,
+  { operator, context, incarnation }: OpenedSource,
+  commit: Commit,
+  release: () => Promise<void>,
+): Promise<DirectSource<T>> {
+  try {
+    // Where the first start was resolved to must outlive this process, before the first row is seen.
+    await incarnation.save(0, operator.snapshot(0));
+  } catch (error) {
+    await operator.close();
+    throw error;
+  }
+  return new DirectSource<T>({ operator, context, commit, events, stop, release });
 }
 
 /** Opens a sink: connects and checks the destination. Rejects with a coded error; then nothing is left behind. */
 export async function openSink<T>(options: OpenSinkOptions<T>): Promise<DirectSink<T>> {
   const { drainTimeoutMs = 25_000, ...rest } = options;
-  const { operator, name, logger, stop } = prepare(rest, "sink");
-  if (operator.kind !== "sink") throw new ConnectorError("UNEXPECTED", "the connector made no sink");
-  const sink = operator.operator;
-  const identity = { pipeline: name, jobId: "direct", epoch: 1, instanceId: "direct" };
-  const assertCurrent = (): Promise<void> => Promise.resolve();
-  const context = { identity, signal: stop.signal, logger, counters: createCounters(), assertCurrent };
+  const { makeOperator, table, name, logger, stop, events } = prepare(rest, "sink");
+  const made = makeOperator(table);
+  if (made.kind !== "sink") throw new ConnectorError("UNEXPECTED", "the connector made no sink");
+  const sink = made.operator;
+  const context = {
+    identity: { pipeline: name, jobId: "direct", epoch: 1, instanceId: "direct" },
+    signal: stop.signal,
+    logger,
+    counters: createCounters(),
+    onEvent: events.emit,
+    assertCurrent: () => Promise.resolve(),
+  };
   try {
     await sink.open(context);
   } catch (error) {
@@ -80,33 +163,31 @@ export async function openSink<T>(options: OpenSinkOptions<T>): Promise<DirectSi
     await sink.close();
     throw error;
   }
-  return new DirectSink<T>({ operator: sink, context, stop, drainTimeoutMs });
+  return new DirectSink<T>({ operator: sink, context, stop, events, drainTimeoutMs });
 }
 
-interface Prepared {
-  readonly operator: ConstructedOperator;
+interface Prepared extends DirectTable {
+  readonly connector: Connector;
   readonly name: string;
-  readonly logger: NonNullable<DirectOptions<unknown>["logger"]>;
+  readonly logger: Logger;
+  readonly events: DirectEvents;
   /** Aborts when the user's signal does, and at close. */
   readonly stop: AbortController;
 }
 
 function prepare(options: DirectOptions<unknown> & ConnectorChoice, type: "source" | "sink"): Prepared {
   const { schema, name = type, logger = silentLogger, environment = process.env, signal, ...rest } = options;
-  const { client, connector = natsConnector(client === undefined ? {} : { client }), ...own } = rest;
-  const operator = makeDirectOperator(connector, { type, name, options: own, schema, environment });
+  const { client, connector: chosen, ...own } = rest;
+  if (client !== undefined && chosen !== undefined) {
+    throw new ConnectorError(
+      "OPTION_CONFLICT",
+      "client and connector exclude each other: a connector has its own client",
+    );
+  }
+  const connector: Connector = chosen ?? natsConnector(client === undefined ? {} : { client });
+  const table = openDirectTable(connector, { type, name, options: own, schema, environment });
   const stop = new AbortController();
   if (signal?.aborted) stop.abort(signal.reason);
   signal?.addEventListener("abort", () => stop.abort(signal.reason), { once: true, signal: stop.signal });
-  return { operator, name, logger, stop };
-}
-
-/** A Core source has no position to keep; a stream has one, and losing it must be a choice. */
-function withoutStore(options: OpenSourceOptions<never> | OpenSourceOptions<unknown>): CheckpointStore {
-  if (options.stream === undefined) return memoryCheckpoints();
-  throw new ConnectorError(
-    "UNSUPPORTED",
-    'a source on a stream needs "checkpoints" in this version: pass fileCheckpoints("./state") of @x/connector-api/node, or memoryCheckpoints() to start over with each process',
-    { context: { option: "checkpoints" } },
-  );
+  return { ...table, connector, name, logger, stop, events: new DirectEvents() };
 }

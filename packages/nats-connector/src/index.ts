@@ -1,5 +1,7 @@
 // For users: sources and sinks in code, and the connector for hosts and engines.
 export type { ConnectionConfig } from "./connection-config.js";
+export type { AckFloor } from "./direct/ack-floor.js";
+export type { EventListener, EventOf, EventType } from "./direct/direct-events.js";
 export type { DirectSink, WaitOptions } from "./direct/direct-sink.js";
 export type { Batch, BatchOptions, DirectSource, SourceState } from "./direct/direct-source.js";
 export type { NatsKvCheckpointsOptions } from "./direct/nats-kv-checkpoints.js";

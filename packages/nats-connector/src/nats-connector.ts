@@ -18,6 +18,7 @@ import {
   type OperatorConfig,
   type OperatorContext,
   physicalSchema,
+  type SourceSnapshot,
   type StateOptions,
 } from "@x/connector-api";
 import { resolveFormat } from "@x/formats";
@@ -38,6 +39,7 @@ import type { Dialler } from "./connection-test/test-session.js";
 import { testConnection, testTable } from "./connection-test/test-table.js";
 import { openDeadLetterBox } from "./dead-letter/dead-letter-box.js";
 import { describeProfile } from "./describe-profile.js";
+import { type AckFloor, openAckFloor } from "./direct/ack-floor.js";
 import { icon } from "./icon.js";
 import { makeReplay } from "./inspect/make-replay.js";
 import { moveSplit } from "./inspect/move-split.js";
@@ -75,6 +77,14 @@ export interface NatsConnector extends Connector<Profile, TableConfig> {
   profileFromOptions(options: ConnectorOptions): Profile;
   /** `location` is a KV bucket. */
   createCheckpoints(profile: Profile, location: string, options?: StateOptions): CheckpointStore;
+  /** How far the durable consumers named after `pipeline` have acked what a table reads, as an incarnation of its own. */
+  openAckFloor(
+    profile: Profile,
+    table: TableConfig,
+    pipeline: string,
+    context: LinkContext,
+    pinned?: SourceSnapshot,
+  ): Promise<AckFloor>;
 }
 
 /** The connector behind `connector = 'nats'`, for hosts and engines. Does no I/O by itself; its operators connect. */
@@ -287,6 +297,17 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
       const profile = pullConnection(options, undefined);
       options.finish();
       return profile;
+    },
+    async openAckFloor(profile, table, pipeline, context, pinned) {
+      if (table.type !== "jetstream-source") throw new ConnectorError("UNEXPECTED", "only a stream can be acked");
+      const link = await open(profile, pipeline, context);
+      try {
+        const { logger, signal } = context;
+        return await openAckFloor({ link, table, pipeline, logger, signal, pinned });
+      } catch (error) {
+        await link.close();
+        throw error;
+      }
     },
     createCheckpoints(profile, bucket, options = {}) {
       const { connectTimeoutMs } = profile;

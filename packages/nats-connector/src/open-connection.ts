@@ -43,7 +43,7 @@ export interface DialOptions {
 }
 
 /** What an operator needs of its context to connect. */
-export type LinkContext = Pick<OperatorContext, "signal" | "logger" | "counters">;
+export type LinkContext = Pick<OperatorContext, "signal" | "logger" | "counters" | "onEvent">;
 
 /**
  * A connection that lives as long as its operator and survives its server. Reconnecting is the client's work; what it

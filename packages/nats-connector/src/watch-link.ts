@@ -53,6 +53,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     epoch += 1;
     countAway(context.counters, 1);
     context.logger.warn({ servers: limits.servers }, "connection lost, reconnecting");
+    context.onEvent?.({ type: "disconnect" });
     if (limits.reconnectTimeoutMs !== undefined) {
       const text = `no connection to ${servers} for ${limits.reconnectTimeoutMs} ms (reconnect_timeout)`;
       reconnectTimer = setTimeout(
@@ -70,6 +71,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     countAway(context.counters, -1);
     context.counters.reconnects += 1;
     context.logger.info({ server: client.getServer() }, "reconnected");
+    context.onEvent?.({ type: "reconnect" });
     for (const each of listeners) each.reconnected?.();
     for (const wake of waiting) wake();
   };

@@ -1,5 +1,5 @@
 import { pipeline } from "node:stream/promises";
-import { type CheckpointStore, defineSchema, memoryCheckpoints } from "@x/connector-api";
+import { type CheckpointStore, ConnectorError, defineSchema, memoryCheckpoints } from "@x/connector-api";
 import { type NatsServer, startNatsServer } from "@x/nats-testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, expectTypeOf, it } from "vitest";
 import type { DirectSource } from "../src/direct/direct-source.ts";
@@ -143,6 +143,25 @@ describe("openSource", () => {
     expect(opened.state).toBe("closed");
   });
 
+  it("may commit a batch again when the store failed, and tells with a signal who still waits", async () => {
+    await publishOrders(1, 30);
+    let failures = 1;
+    const checkpoints: CheckpointStore = {
+      ...store,
+      async write(checkpoint) {
+        if (checkpoint.checkpointId > 0 && failures-- > 0) throw new ConnectorError("STATE_STORE", "full");
+        await store.write(checkpoint);
+      },
+    };
+    await using opened = await source({ checkpoints });
+    const { value: batch } = await opened.batches({ maxRows: 30 }).next();
+    await expect(batch?.commit()).rejects.toMatchObject({ code: "STATE_STORE" });
+    await expect(batch?.commit({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "ABORTED" });
+    await expect(batch?.commit()).rejects.toMatchObject({ code: "COMMIT_ORDER" });
+    await using after = await source();
+    expect(await readAll(after)).toEqual([]);
+  });
+
   it("is fenced by a second instance of the same name", async () => {
     await publishOrders(1, 20);
     await using older = await source({ untilCaughtUp: false });
@@ -168,8 +187,8 @@ describe("openSource", () => {
   it("says what is missing or misspelt before it connects", async () => {
     const nowhere = { ...common(), servers: "127.0.0.1:1" };
     await expect(openSource({ ...nowhere, stream: "ORDERS" })).rejects.toMatchObject({
-      code: "UNSUPPORTED",
-      message: expect.stringContaining('needs "checkpoints"'),
+      code: "OPTION_MISSING",
+      message: expect.stringContaining('"name"'),
     });
     await expect(openSource({ ...nowhere, stream: "ORDERS", checkpoints: store })).rejects.toMatchObject({
       code: "OPTION_MISSING",
@@ -246,13 +265,36 @@ describe("openSink", () => {
     await out.close();
   });
 
-  it("works with node streams", async () => {
+  it("works with node streams, which commit nothing by themselves", async () => {
+    await publishOrders(1, 2500);
+    {
+      await using input = await source();
+      await using out = await sink();
+      await pipeline(input.toReadable(), out.toWritable());
+      expect(out.counters.rowsOut).toBe(2500);
+      expect(await observer.idsOf("BILLS")).toEqual(orders(1, 2500).map(({ id }) => id));
+    }
+    await using again = await source();
+    let rows = 0;
+    for await (const _ of again.toReadable({ maxRows: 100 })) if (++rows === 150) break;
+    // Of the second hundred some were not read: only the first is safe.
+    await again.commit();
+    await again.commit();
+    await again.close();
+    await expect(again.commit()).rejects.toMatchObject({ code: "CLOSED" });
+    await using last = await source();
+    expect((await readAll(last))[0]).toBe(101);
+  });
+
+  it("works with web streams", async () => {
     await publishOrders(1, 2500);
     await using input = await source();
     await using out = await sink();
-    await pipeline(input.toReadable(), out.toWritable());
-    expect(out.counters.rowsOut).toBe(2500);
+    await input.toReadableStream().pipeTo(out.toWritableStream());
+    await input.commit();
     expect(await observer.idsOf("BILLS")).toEqual(orders(1, 2500).map(({ id }) => id));
+    await using after = await source();
+    expect(await readAll(after)).toEqual([]);
   });
 });
 
@@ -261,6 +303,10 @@ describe("a loop from source to sink", () => {
     await publishOrders(1, 20_000);
     await using input = await source();
     await using out = await sink();
+    const events: string[] = [];
+    for (const type of ["disconnect", "reconnect", "rebuild"] as const)
+      input.on(type, (event) => events.push(event.type));
+    out.on("reconnect", () => events.push("sink"))();
     let restarted: Promise<void> | undefined;
     for await (const batch of input.batches({ maxRows: 1000 })) {
       await out.write(batch.rows);
@@ -273,6 +319,7 @@ describe("a loop from source to sink", () => {
     }
     await restarted;
     expect(input.counters.reconnects).toBe(1);
+    expect([...new Set(events)].sort()).toEqual(["disconnect", "rebuild", "reconnect"]);
     const ids = await observer.idsOf("BILLS");
     expect([...new Set(ids)]).toEqual(orders(1, 20_000).map(({ id }) => id));
   });

@@ -1,4 +1,5 @@
 import { Writable } from "node:stream";
+import type { WritableStream } from "node:stream/web";
 import {
   abortable,
   ConnectorError,
@@ -8,6 +9,7 @@ import {
   type SinkOperator,
   toConnectorError,
 } from "@x/connector-api";
+import type { DirectEvents, EventListener, EventType } from "./direct-events.js";
 
 /** Every wait takes a signal: it ends the wait with ABORTED, and changes nothing about the rows. */
 export interface WaitOptions {
@@ -19,6 +21,7 @@ export interface DirectSinkParts {
   readonly operator: SinkOperator;
   readonly context: OperatorContext;
   readonly stop: AbortController;
+  readonly events: DirectEvents;
   /** How long `close` waits for confirmations. */
   readonly drainTimeoutMs: number;
 }
@@ -80,6 +83,16 @@ export class DirectSink<T> implements AsyncDisposable {
       writev: (chunks, callback) => finish(this.write(chunks.map(({ chunk }) => chunk as T)), callback),
       final: (callback) => finish(this.flush(), callback),
     });
+  }
+
+  /** The same as a web stream. */
+  toWritableStream(): WritableStream<T> {
+    return Writable.toWeb(this.toWritable()) as WritableStream<T>;
+  }
+
+  /** Calls the listener at each event until the returned function is called. */
+  on<Type extends EventType>(type: Type, listener: EventListener<Type>): () => void {
+    return this.#parts.events.on(type, listener);
   }
 
   /**

@@ -1,10 +1,11 @@
 import { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
 import {
+  abortable,
   ConnectorError,
   createCounters,
   createSourceCollector,
   type Incarnation,
-  type Logger,
   type OperatorCounters,
   type SourceCollector,
   type SourceContext,
@@ -13,6 +14,9 @@ import {
   toConnectorError,
 } from "@x/connector-api";
 import { BatchQueue, type QueuedBatch } from "./batch-queue.js";
+import type { Commit } from "./commit.js";
+import type { DirectEvents, EventListener, EventType } from "./direct-events.js";
+import type { WaitOptions } from "./direct-sink.js";
 
 /** Rows in order, and the way to say that they are done with. */
 export interface Batch<T> {
@@ -21,11 +25,12 @@ export interface Batch<T> {
   readonly positions: readonly SourcePosition[];
   /**
    * Waits until the dead letters are confirmed, makes the position behind this batch durable, then acks it: a later
-   * start begins behind it. Covers all batches before it as well. Rejects with COMMIT_ORDER for a batch that is committed already, by itself or by a later one, with
-   * FENCED when a newer instance has taken over, with STATE_STORE when the store failed (a later commit may succeed),
-   * with CLOSED after `close`.
+   * start begins behind it. Covers all batches before it as well. Rejects with COMMIT_ORDER for a batch that is
+   * committed already, by itself or by a later one, with FENCED when a newer instance has taken over, with STATE_STORE
+   * or the connection's error when it could not be kept (it, or a later one, may be committed again), with CLOSED after
+   * `close`.
    */
-  commit(): Promise<void>;
+  commit(options?: WaitOptions): Promise<void>;
 }
 
 export interface BatchOptions {
@@ -39,12 +44,15 @@ export interface BatchOptions {
 
 export type SourceState = "open" | "reading" | "ended" | "failed" | "closed";
 
-/** What a {@link DirectSource} is made of: an operator that is open, and its incarnation. */
+/** What a {@link DirectSource} is made of: an operator that is open, and its way to commit. */
 export interface DirectSourceParts {
   readonly operator: SourceOperator;
   readonly context: SourceContext;
-  readonly incarnation: Incarnation;
+  readonly commit: Commit;
+  readonly events: DirectEvents;
   readonly stop: AbortController;
+  /** Releases what was opened beside the operator. */
+  release(): Promise<void>;
 }
 
 const CLOSE_TIMEOUT_MS = 5000;
@@ -52,7 +60,7 @@ const CLOSE_TIMEOUT_MS = 5000;
 /**
  * A source without a host. Rows are delivered at least once: those of batches that were not committed come again at the
  * next start. Iterating over the source itself gives single rows and commits each batch when the row behind it is asked
- * for.
+ * for, that is, when the loop is done with its last one.
  */
 export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
   readonly #parts: DirectSourceParts;
@@ -61,6 +69,8 @@ export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
   #running: Promise<void> | undefined;
   #commits: Promise<unknown> = Promise.resolve();
   #committed = 0;
+  /** The last batch handed out with all its rows. */
+  #given: QueuedBatch | undefined;
   #reading = false;
   #state: SourceState = "open";
   #closing: Promise<void> | undefined;
@@ -84,34 +94,51 @@ export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
    * the source otherwise.
    */
   async *batches(options: BatchOptions = {}): AsyncGenerator<Batch<T>, void, undefined> {
-    const { maxRows = 1000, maxWaitMs = 0, signal } = options;
-    if (!Number.isSafeInteger(maxRows) || maxRows < 1) {
-      throw new ConnectorError("OPTION_INVALID", `maxRows: expected an integer above 0, got ${maxRows}`);
-    }
-    if (this.#reading) throw new ConnectorError("USAGE", "a loop over this source is still going on");
-    this.#reading = true;
-    try {
-      const collector = this.#start(maxRows);
-      for (;;) {
-        const queued = await this.#queue.take(collector, maxWaitMs, signal);
-        if (queued === undefined) return;
-        yield this.#batchOf(queued);
-      }
-    } finally {
-      this.#reading = false;
+    for await (const queued of this.#read(options)) {
+      this.#given = queued;
+      const { rows, positions } = queued.batch;
+      yield {
+        rows: rows as unknown as readonly T[],
+        positions,
+        commit: ({ signal } = {}) => this.#commit(queued, signal),
+      };
     }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
-    for await (const batch of this.batches()) {
-      yield* batch.rows;
-      await batch.commit();
+    for await (const queued of this.#read({})) {
+      yield* queued.batch.rows as unknown as readonly T[];
+      this.#given = queued;
+      await this.#commit(queued);
     }
   }
 
-  /** The rows as a Node stream in object mode, committed as by iteration. */
-  toReadable(): Readable {
-    return Readable.from(this, { objectMode: true });
+  /**
+   * Commits every batch handed out so far, of a stream every one whose rows have all been read from it. For when what
+   * was read is safe as a whole, as after a `pipeline` of streams.
+   */
+  async commit({ signal }: WaitOptions = {}): Promise<void> {
+    this.#assertOpen();
+    const given = this.#given;
+    if (given !== undefined && given.checkpointId > this.#committed) await this.#commit(given, signal);
+  }
+
+  /**
+   * The rows as a Node stream in object mode. It commits nothing, because a stream hands rows on before they are dealt
+   * with: call {@link DirectSource.commit} when they are.
+   */
+  toReadable(options: BatchOptions = {}): Readable {
+    return Readable.from(this.#rows(options), { objectMode: true });
+  }
+
+  /** The same as a web stream. */
+  toReadableStream(options: BatchOptions = {}): ReadableStream<T> {
+    return Readable.toWeb(this.toReadable(options)) as ReadableStream<T>;
+  }
+
+  /** Calls the listener at each event until the returned function is called. */
+  on<Type extends EventType>(type: Type, listener: EventListener<Type>): () => void {
+    return this.#parts.events.on(type, listener);
   }
 
   /** Waits for commits under way, then stops reading and releases everything. What was not committed comes again. */
@@ -134,10 +161,36 @@ export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
     this.#parts.stop.abort();
     await this.#running;
     await this.#parts.operator.close();
+    await this.#parts.release();
+  }
+
+  async *#rows(options: BatchOptions): AsyncGenerator<T, void, undefined> {
+    for await (const queued of this.#read(options)) {
+      yield* queued.batch.rows as unknown as readonly T[];
+      this.#given = queued;
+    }
+  }
+
+  async *#read({ maxRows = 1000, maxWaitMs = 0, signal }: BatchOptions): AsyncGenerator<QueuedBatch, void, undefined> {
+    if (!Number.isSafeInteger(maxRows) || maxRows < 1) {
+      throw new ConnectorError("OPTION_INVALID", `maxRows: expected an integer above 0, got ${maxRows}`);
+    }
+    if (this.#reading) throw new ConnectorError("USAGE", "a loop over this source is still going on");
+    this.#reading = true;
+    try {
+      const collector = this.#start(maxRows);
+      for (;;) {
+        const queued = await this.#queue.take(collector, maxWaitMs, signal);
+        if (queued === undefined) return;
+        yield queued;
+      }
+    } finally {
+      this.#reading = false;
+    }
   }
 
   #start(maxRows: number): SourceCollector {
-    if (this.#state === "closed") throw new ConnectorError("CLOSED", "the source is closed");
+    this.#assertOpen();
     if (this.#collector !== undefined) return this.#collector;
     const { operator, context } = this.#parts;
     const collector = createSourceCollector({ downstream: this.#queue, counters: context.counters, maxRows });
@@ -159,23 +212,25 @@ export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
     return collector;
   }
 
-  #batchOf(queued: QueuedBatch): Batch<T> {
-    const { rows, positions } = queued.batch;
-    return { rows: rows as unknown as readonly T[], positions, commit: () => this.#commit(queued) };
-  }
-
-  async #commit({ checkpointId, snapshot }: QueuedBatch): Promise<void> {
-    if (this.#state === "closed") throw new ConnectorError("CLOSED", "the source is closed");
-    if (checkpointId <= this.#committed) {
+  async #commit({ checkpointId, snapshot }: QueuedBatch, signal?: AbortSignal): Promise<void> {
+    this.#assertOpen();
+    const before = this.#committed;
+    if (checkpointId <= before) {
       const text = "this batch is committed already, by itself or by a later one";
-      throw new ConnectorError("COMMIT_ORDER", text, { context: { batch: checkpointId, committed: this.#committed } });
+      throw new ConnectorError("COMMIT_ORDER", text, { context: { batch: checkpointId, committed: before } });
     }
     this.#committed = checkpointId;
-    const commit = this.#commits.then(() => saveAndAck(this.#parts, checkpointId, snapshot));
+    const commit = this.#commits.then(() => this.#parts.commit(checkpointId, snapshot));
     this.#commits = commit.catch((error: unknown) => {
+      // Unless a later one was begun, this one may be tried again.
+      if (this.#committed === checkpointId) this.#committed = before;
       if (toConnectorError(error).code === "FENCED") this.#fail(toConnectorError(error));
     });
-    await commit;
+    await abortable(commit, signal);
+  }
+
+  #assertOpen(): void {
+    if (this.#state === "closed") throw new ConnectorError("CLOSED", "the source is closed");
   }
 
   #fail(error: ConnectorError): void {
@@ -188,32 +243,17 @@ export class DirectSource<T> implements AsyncIterable<T>, AsyncDisposable {
   }
 }
 
-/** What the source wrote itself is confirmed, then it is durable, then acked. A failed ack: a later one covers it. */
-export async function saveAndAck(
-  { operator, context, incarnation }: DirectSourceParts,
-  checkpointId: number,
-  snapshot: QueuedBatch["snapshot"],
-): Promise<void> {
-  await operator.flush?.({ checkpointId, final: false });
-  await incarnation.save(checkpointId, snapshot);
-  await operator.checkpointCompleted(checkpointId).catch((error: unknown) => {
-    const { code, message } = toConnectorError(error);
-    if (code === "PERMISSION_DENIED") throw error;
-    context.logger.warn({ code, checkpointId }, `cannot ack a checkpoint; a later one covers it: ${message}`);
-  });
-}
-
 /** The context of a source without a host. */
 export function sourceContext(
   incarnation: Incarnation,
-  signal: AbortSignal,
-  logger: Logger,
+  { signal, logger, onEvent }: Pick<SourceContext, "signal" | "logger" | "onEvent">,
   untilCaughtUp: boolean,
 ): SourceContext {
   return {
     identity: incarnation.identity,
     signal,
     logger,
+    onEvent,
     counters: createCounters(),
     assertCurrent: () => incarnation.assertCurrent(),
     restored: incarnation.restored,

@@ -43,12 +43,24 @@ export interface OperatorRequest {
   readonly environment: Environment;
 }
 
-/** From plain options to an operator, through the stored configuration: the same way as a `CREATE TABLE`. No I/O. */
-export function makeDirectOperator(connector: Connector, request: OperatorRequest): ConstructedOperator {
+/** Checked options, ready to become an operator. */
+export interface DirectTable {
+  readonly profile: unknown;
+  readonly table: unknown;
+  /** The rest of the way: no I/O, throws coded errors. */
+  makeOperator(table: unknown): ConstructedOperator;
+}
+
+/** From plain options to a table, through the stored configuration: the same way as a `CREATE TABLE`. No I/O. */
+export function openDirectTable(connector: Connector, request: OperatorRequest): DirectTable {
   const { type, name, options, schema, environment } = request;
   const bag = ConnectorOptions.fromObject({ ...options, type }, environment);
   const connection = connector.fromOptions(name, bag, schema);
   const config = connection.operatorConfig ?? (JSON.parse(connection.config) as OperatorConfig);
   const profile = connector.parseProfile(config.connection);
-  return connector.makeOperator(profile, connector.parseTable(config.table), config, connection.schema);
+  return {
+    profile,
+    table: connector.parseTable(config.table),
+    makeOperator: (table) => connector.makeOperator(profile, table, config, connection.schema),
+  };
 }

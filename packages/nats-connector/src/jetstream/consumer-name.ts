@@ -27,6 +27,19 @@ export function isOutdated(name: string, identity: Identity, split: string, rebu
   return earlier < rebuild;
 }
 
+/** The parts of a name that {@link consumerName} has made for a job; undefined for any other. */
+export function parseConsumerName(
+  name: string,
+  jobId: string,
+): { readonly name: string; readonly split: string; readonly epoch: number; readonly instanceId: string } | undefined {
+  const mark = `-${clean(jobId)}-`;
+  const at = name.indexOf(mark);
+  const match = at === -1 ? null : /^(.+)-e(\d+)-([^-]+)(-r\d+)?$/.exec(name.slice(at + mark.length));
+  if (match === null) return undefined;
+  const [, split = "", epoch, instanceId = ""] = match;
+  return { name, split, epoch: Number(epoch), instanceId };
+}
+
 function infix(jobId: string, split: string): string {
   return `-${clean(jobId)}-${clean(split)}-e`;
 }

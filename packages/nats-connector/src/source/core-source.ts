@@ -157,11 +157,12 @@ class CoreSource implements SourceOperator {
     this.#wake();
   }
 
-  #reconnected({ counters, logger }: SourceContext): void {
+  #reconnected({ counters, logger, onEvent }: SourceContext): void {
     const { subject } = this.#options.table;
     const pausedMs = this.#stalls?.pauseWithin(SLOW_CONSUMER_WITHIN_MS);
     counters.gaps += 1;
     const text = "messages published while the connection was lost were not received";
+    onEvent?.({ type: "gap", reason: text });
     if (pausedMs === undefined) {
       logger.warn({ event: "gap", subject }, text);
       return;

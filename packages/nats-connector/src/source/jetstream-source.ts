@@ -124,6 +124,7 @@ class JetStreamSource implements SourceOperator {
         return end === undefined ? "graceful" : "final";
       }
       context.logger.info({ stream: this.#options.table.stream, reason: end.reason }, "rebuilding the consumer");
+      context.onEvent?.({ type: "rebuild", reason: end.reason });
       // Rebuilding again and again without a message in between must not become a storm.
       idleRebuilds = this.#progress.cursor > cursor ? 0 : idleRebuilds + 1;
       cursor = this.#progress.cursor;
@@ -143,8 +144,7 @@ class JetStreamSource implements SourceOperator {
   }
 
   async checkpointCompleted(checkpointId: number): Promise<void> {
-    const lastSeq = this.#progress.completed(checkpointId);
-    if (lastSeq !== undefined) await this.#acks?.through(lastSeq);
+    await this.#acks?.through(this.#progress.completed(checkpointId));
     await this.#scan();
     await this.#connection?.boundary();
   }

@@ -125,12 +125,12 @@ export class SplitProgress {
     });
   }
 
-  /** The sequence that may be acked now that a checkpoint is durable; undefined for one that was not taken. */
-  completed(checkpointId: number): number | undefined {
+  /** The sequence that may be acked now that a checkpoint is durable. Called again it says the same. */
+  completed(checkpointId: number): number {
     const lastSeq = this.#marks.get(checkpointId);
     for (const id of this.#marks.keys()) if (id <= checkpointId) this.#marks.delete(id);
     if (lastSeq !== undefined) this.#durable = Math.max(this.#durable, lastSeq);
-    return lastSeq;
+    return this.#durable;
   }
 
   #begin(start: StreamPosition, scannedSeq: number): void {
