@@ -1,9 +1,10 @@
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type ConnectionSchema, defineSchema, type Encoder, type Row } from "@x/connector-api";
-import { avro, protobuf } from "@x/formats";
-import { startNatsServer } from "@x/nats-testkit";
+import { avro, json, protobuf } from "@x/formats";
+import { type Certificate, createCertificateAuthority, startNatsServer } from "@x/nats-testkit";
 import { expect, test } from "vitest";
 import { runCli } from "../src/run-cli.js";
 import { openStreams, type Streams } from "../src/streams.js";
@@ -31,7 +32,7 @@ interface Case {
 const registryOptions = (subject: string, url: string) => ({
   schemaRegistry: { endpoint: url, subject, autoRegister: true },
 });
-type Opened = typeof avro | typeof protobuf;
+type Opened = typeof avro | typeof protobuf | typeof json;
 
 function decodeWith(format: Opened, stored: object) {
   return async (payloads: readonly Uint8Array[], given: ConnectionSchema = schema): Promise<Row[]> => {
@@ -69,12 +70,20 @@ const proto = 'syntax = "proto3"; message Order { int64 n = 1; optional int64 bi
 const cases: readonly Case[] = [
   plain("avro, container", avro, {}, "format = 'avro'"),
   plain("avro, raw datums", avro, { rawDatums: true }, "format = 'avro', 'avro.raw_datums' = true"),
+  plain("avro, single object", avro, { singleObject: true }, "format = 'avro', 'avro.single_object' = true"),
   plain(
     "protobuf",
     protobuf,
     { schemaFile: order, messageName: "shop.Order" },
     `format = 'protobuf', 'proto.schema_file' = '${order}', 'proto.message_name' = 'shop.Order'`,
   ),
+  plain(
+    "protobuf, length delimited",
+    protobuf,
+    { schemaFile: order, messageName: "shop.Order", lengthDelimited: true },
+    `format = 'protobuf', 'proto.schema_file' = '${order}', 'proto.message_name' = 'shop.Order', 'proto.length_delimited' = true`,
+  ),
+  registered("json with a registry", json, {}, "format = 'json', 'json.confluent_schema_registry' = true"),
   registered("avro with a registry", avro, {}, "format = 'avro', 'avro.confluent_schema_registry' = true"),
   registered(
     "protobuf with a registry",
@@ -123,10 +132,40 @@ async function payloadsOf(streams: Streams, count: number): Promise<Uint8Array[]
   return found;
 }
 
-/** A registry in a few lines: registers, and gives by id and by subject. */
-async function startRegistry(): Promise<AsyncDisposable & { readonly url: string }> {
+test("a registry over TLS is trusted by schema_registry.ca_file, and not without it", async () => {
+  using folder = openWorkFolder();
+  const authority = createCertificateAuthority();
+  await using server = await startNatsServer();
+  await using streams = await openStreams(server.url);
+  await using registry = await startRegistry(authority.issue());
+  await streams.add("INPUT", "in.rows");
+  const caFile = folder.write("ca.pem", authority.cert);
+  const settings = { endpoint: registry.url, subject: "in-value", autoRegister: true, caFile };
+  const encoder = await avro.openEncoder(avro.parse({ schemaRegistry: settings }), { schema });
+  await streams.connection.jetstream().publish("in.rows", encoder.encode(rows[0] as Row));
+  const run = async (more: string) => {
+    const file = folder.write(
+      "job.sql",
+      `CREATE TABLE input (${columns}) WITH (connector = 'nats', servers = '{{ NATS_URL }}', type = 'source', stream = 'INPUT',
+format = 'avro', 'avro.confluent_schema_registry' = true, 'schema_registry.endpoint' = '{{ REGISTRY }}'${more});
+SELECT n, note FROM input;
+`,
+    );
+    const env = { NATS_URL: server.url, REGISTRY: registry.url, CA: caFile };
+    return await runCli(["run", file, "--state", "memory:", "--until-caught-up"], { env, cwd: folder.path });
+  };
+  const trusted = await run(", 'schema_registry.ca_file' = '{{ CA }}'");
+  expect(trusted.exitCode, trusted.stderr).toBe(0);
+  expect(JSON.parse(trusted.stdout)).toEqual({ n: 0, note: "né 0 😀" });
+  const refused = await run("");
+  expect(refused.exitCode).toBe(7);
+  expect(refused.stderr).toContain("schema_registry.ca_file names the authorities to trust");
+});
+
+/** A registry in a few lines: registers, and gives by id and by subject. With a certificate over TLS. */
+async function startRegistry(certificate?: Certificate): Promise<AsyncDisposable & { readonly url: string }> {
   const schemas: { subject: string; schema: string; schemaType?: string }[] = [];
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const [, kind, name = "", third = ""] = (request.url ?? "").split("/");
     let text = "";
     request.on("data", (chunk: Buffer) => {
@@ -139,10 +178,11 @@ async function startRegistry(): Promise<AsyncDisposable & { readonly url: string
       response.writeHead(found === undefined ? 404 : 200, { "content-type": "application/json" });
       response.end(JSON.stringify(found === undefined ? { error_code: 40403 } : { ...found, id: index + 1 }));
     });
-  });
+  };
+  const server = certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http${certificate === undefined ? "" : "s"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

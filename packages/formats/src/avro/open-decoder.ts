@@ -63,7 +63,7 @@ async function openWithRegistry(
   reader: AvroNode | undefined,
   target: DatumTarget,
 ): Promise<Decoder> {
-  const client = openRegistry(settings, context);
+  const client = await openRegistry(settings, context);
   // A registry that is not there, or not ours to ask, is found out at the start.
   if (settings.subject !== undefined) await client.bySubject(settings.subject);
   const readers = createBySchemaId(async (id) => {

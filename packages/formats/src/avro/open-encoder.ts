@@ -24,7 +24,7 @@ export async function openAvroEncoder(options: AvroOptions, context: FormatConte
   const own = await openSchemaText(options.schema, options.schemaFile, "avro.schema_file");
   const { schemaRegistry } = options;
   if (schemaRegistry !== undefined) {
-    const client = openRegistry(schemaRegistry, context);
+    const client = await openRegistry(schemaRegistry, context);
     const text = own ?? (schemaRegistry.autoRegister === true ? deriveAvroSchema(columns) : undefined);
     if (text !== undefined) createDatumWriter(avsc, parseAvroSchema(text, "avro.schema"), columns);
     const registered = await resolveSinkSchema(client, schemaRegistry, "AVRO", text, isSameJson);

@@ -20,7 +20,7 @@ export async function openWritingLayers(options: JsonOptions, context: FormatCon
   const layers = readingLayers(options);
   const { schemaRegistry } = options;
   if (schemaRegistry === undefined) return { ...layers, envelope: false };
-  const client = openRegistry(schemaRegistry, context);
+  const client = await openRegistry(schemaRegistry, context);
   const own = schemaRegistry.autoRegister === true ? JSON.stringify(jsonSchemaOf(context.schema)) : undefined;
   const isSame = (a: string, b: string): boolean => isDeepStrictEqual(JSON.parse(a), JSON.parse(b));
   const { id } = await resolveSinkSchema(client, schemaRegistry, "JSON", own, isSame);

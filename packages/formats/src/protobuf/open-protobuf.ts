@@ -30,7 +30,7 @@ export async function openProtobufDecoder(options: ProtobufOptions, context: For
     const read = createMessageReader(library, messageType(loaded, nameOf(options)), reading);
     return { decode: (payload, rows) => read(payload, 0, rows) };
   }
-  const client = openRegistry(options.schemaRegistry, context);
+  const client = await openRegistry(options.schemaRegistry, context);
   if (options.schemaRegistry.subject !== undefined) await client.bySubject(options.schemaRegistry.subject);
   const readers = createBySchemaId(async (id) => {
     const loaded = await loadRegistered(library, client, await client.byId(id), `schema ${id}`);
@@ -80,7 +80,7 @@ export async function openProtobufEncoder(options: ProtobufOptions, context: For
       "a registry takes .proto text: give it as proto.schema, or leave it out to write with the subject's latest",
     );
   }
-  const client = openRegistry(schemaRegistry, context);
+  const client = await openRegistry(schemaRegistry, context);
   const registered = await resolveSinkSchema(client, schemaRegistry, "PROTOBUF", options.schema, isSameText);
   const loaded = await loadRegistered(library, client, registered, `schema ${registered.id}`);
   const type = messageType(loaded, nameOf(options));

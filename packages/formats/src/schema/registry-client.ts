@@ -244,9 +244,10 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
 }
 
 function unavailable(base: URL, attempts: number, error: Error): ConnectorError {
+  const remedy = /certificate/i.test(error.message) ? "; schema_registry.ca_file names the authorities to trust" : "";
   return new ConnectorError(
     "SERVER_UNAVAILABLE",
-    `the schema registry ${base.host} did not answer in ${attempts} attempts: ${error.message}`,
+    `the schema registry ${base.host} did not answer in ${attempts} attempts: ${error.message}${remedy}`,
   );
 }
 

@@ -1,5 +1,6 @@
 import { ConnectorError, type ConnectorOptions, type FormatContext, resolveVars, Secret } from "@x/connector-api";
 import { createRegistryClient, type RegisteredSchema, type RegistryClient } from "./registry-client.js";
+import { openSchemaText } from "./schema-source.js";
 
 /** `schema_registry.…` as it is stored: templates, never resolved secrets. */
 export type RegistrySettings = {
@@ -7,11 +8,13 @@ export type RegistrySettings = {
   readonly username?: string;
   readonly password?: string;
   readonly bearerToken?: string;
+  /** PEM of the authorities to trust instead of the system's. */
+  readonly caFile?: string;
   readonly subject?: string;
   readonly autoRegister?: boolean;
 };
 
-const names = ["endpoint", "username", "password", "bearer_token", "subject", "auto_register"] as const;
+const names = ["endpoint", "username", "password", "bearer_token", "ca_file", "subject", "auto_register"] as const;
 
 /** Pulls `schema_registry.…` when `flag` (`avro.confluent_schema_registry`) is true; undefined when it is not. */
 export function registryFromOptions(options: ConnectorOptions, flag: string): RegistrySettings | undefined {
@@ -31,7 +34,8 @@ export function registryFromOptions(options: ConnectorOptions, flag: string): Re
     username: text("username"),
     password: text("password"),
     bearerToken: text("bearer_token"),
-    subject: text("subject"),
+    caFile: text("ca_file"),
+    subject: options.pullOptionalString("schema_registry.subject"),
     autoRegister: options.pullBool("schema_registry.auto_register"),
   });
 }
@@ -40,7 +44,7 @@ export function registryFromOptions(options: ConnectorOptions, flag: string): Re
 export function parseRegistry(value: unknown): RegistrySettings {
   const given = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
   const settings: Record<string, unknown> = {};
-  for (const name of ["endpoint", "username", "password", "bearerToken", "subject"]) {
+  for (const name of ["endpoint", "username", "password", "bearerToken", "caFile", "subject"]) {
     const text = given[name] ?? undefined;
     if (text !== undefined && typeof text !== "string")
       throw new ConnectorError("OPTION_INVALID", `format.schemaRegistry.${name}: expected a text`);
@@ -52,19 +56,21 @@ export function parseRegistry(value: unknown): RegistrySettings {
   return settings as RegistrySettings;
 }
 
-/** The client behind stored settings, `{{ VAR }}` resolved. */
-export function openRegistry(settings: RegistrySettings, context: FormatContext): RegistryClient {
+/** The client behind stored settings, `{{ VAR }}` resolved. OPTION_INVALID for a file that cannot be read. */
+export async function openRegistry(settings: RegistrySettings, context: FormatContext): Promise<RegistryClient> {
   const resolve = (name: string, text: string | undefined): string | undefined =>
     text === undefined
       ? undefined
       : resolveVars(text, context.environment ?? process.env, { name: `schema_registry.${name}` });
   const password = resolve("password", settings.password);
   const token = resolve("bearer_token", settings.bearerToken);
+  const caFile = resolve("ca_file", settings.caFile);
   return createRegistryClient({
     endpoint: resolve("endpoint", settings.endpoint) ?? "",
     username: resolve("username", settings.username),
     password: password === undefined ? undefined : new Secret(password),
     bearerToken: token === undefined ? undefined : new Secret(token),
+    ca: caFile === undefined ? undefined : await openSchemaText(undefined, caFile, "schema_registry.ca_file"),
     signal: context.signal,
   });
 }
