@@ -1,4 +1,5 @@
 import { ConnectorError } from "@x/connector-api";
+import { type HttpAddress, parseHttpAddress } from "./http-endpoint.js";
 import { countFlag, durationFlag, type ScriptFlags } from "./script-flags.js";
 
 /** The flags of `nats-pipeline run` as commander gives them, beside those of every command about a file. */
@@ -9,6 +10,7 @@ export interface RunFlags extends ScriptFlags {
   readonly maxRows?: string;
   readonly drainTimeout: string;
   readonly createStreams?: boolean;
+  readonly http?: string;
   readonly [later: string]: unknown;
 }
 
@@ -20,13 +22,13 @@ export interface RunOptions {
   readonly maxRows: number | undefined;
   readonly drainTimeoutMs: number;
   readonly createStreams: boolean;
+  readonly http: HttpAddress | undefined;
 }
 
 /** Flags that belong to the command but come in a later version, by their property names. */
 export const laterFlags = {
   group: "--group",
   workers: "--workers",
-  http: "--http",
 } as const;
 
 export function parseRunFlags(flags: RunFlags): RunOptions {
@@ -41,5 +43,6 @@ export function parseRunFlags(flags: RunFlags): RunOptions {
     maxRows: flags.maxRows === undefined ? undefined : countFlag("--max-rows", flags.maxRows),
     drainTimeoutMs: durationFlag("--drain-timeout", flags.drainTimeout),
     createStreams: flags.createStreams ?? false,
+    http: flags.http === undefined ? undefined : parseHttpAddress(flags.http),
   };
 }

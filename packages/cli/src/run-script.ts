@@ -2,6 +2,7 @@ import type { CheckpointStore, Logger } from "@x/connector-api";
 import { type PipelineSummary, type RunningPipeline, startPipeline } from "@x/runtime";
 import { buildPipelines, type PipelineParts } from "./build-pipelines.js";
 import { createMissing } from "./create-missing.js";
+import { type HttpAddress, type HttpEndpoint, openHttpEndpoint } from "./http-endpoint.js";
 import type { Output } from "./main.js";
 import { type OpenScript, withScript } from "./open-script.js";
 import { startLiveLines, startProgressEvents } from "./render/progress.js";
@@ -26,11 +27,31 @@ export function runScript(file: string, flags: RunFlags, output: Output): Promis
       drainAll = () => {
         for (const pipeline of pipelines) pipeline.drain();
       };
-      return await waitForAll(pipelines, script, output);
+      const http = options.http && (await openEndpoint(options.http, pipelines, script.logger));
+      const exitCode = await waitForAll(pipelines, script, output);
+      await http?.close();
+      return exitCode;
     } finally {
       await checkpoints.close();
     }
   });
+}
+
+/** An address that is taken ends the run before it has begun. */
+async function openEndpoint(
+  address: HttpAddress,
+  pipelines: readonly RunningPipeline[],
+  logger: Logger,
+): Promise<HttpEndpoint> {
+  try {
+    const endpoint = await openHttpEndpoint(address, pipelines);
+    logger.info({ url: endpoint.url }, "serving /healthz, /readyz and /metrics");
+    return endpoint;
+  } catch (error) {
+    for (const pipeline of pipelines) pipeline.stop();
+    await Promise.all(pipelines.map(({ finished }) => finished));
+    throw error;
+  }
 }
 
 function startAll(

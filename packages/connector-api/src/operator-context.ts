@@ -12,10 +12,18 @@ export interface OperatorCounters {
   badRows: number;
   /** Rows lost to overflow only. */
   droppedRows: number;
+  /** Bytes of the payloads that were handed on, as they came from the source. */
+  bytesIn: number;
+  /** Bytes of the payloads that the sink has written, confirmed or not. */
+  bytesOut: number;
   /** Gaps in the input, each a place where data is or may be missing. */
   gaps: number;
   /** Times a lost connection came back. */
   reconnects: number;
+  /** Times the source has begun anew at its position, because what it read from was lost or in doubt. */
+  rebuilds: number;
+  /** Rows written and not confirmed yet, as of the last batch or barrier. A gauge. */
+  inFlight: number;
   /** Inputs known to wait at the source, as of the last batch; undefined where the source cannot know. A gauge. */
   lag: number | undefined;
   /** Connections that are lost at this moment. A gauge. */
@@ -35,7 +43,7 @@ export type OperatorEvent =
 
 export function createCounters(): OperatorCounters {
   const numbers = { rowsIn: 0, rowsOut: 0, badRows: 0, droppedRows: 0, gaps: 0, reconnects: 0, away: 0 };
-  return { ...numbers, lag: undefined, awaySince: undefined };
+  return { ...numbers, bytesIn: 0, bytesOut: 0, rebuilds: 0, inFlight: 0, lag: undefined, awaySince: undefined };
 }
 
 /**

@@ -120,6 +120,7 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
     this.#bytes = 0;
     this.handedOn = batch.end;
     this.#counters.rowsIn += batch.rows.length;
+    this.#counters.bytesIn += bytes;
     this.#downstream.accept(batch, bytes);
   }
 

@@ -31,6 +31,12 @@ export class CheckpointCoordinator {
   completed = 0;
   /** When the last one became durable, in epoch milliseconds. */
   completedAt = Date.now();
+  /** Checkpoints that failed, those that are tried again included. */
+  failed = 0;
+  /** How long the last durable one took, from its snapshot on. */
+  lastMs: number | undefined;
+  /** The same of all of them together. */
+  totalMs = 0;
   readonly #options: CheckpointCoordinatorOptions;
   #nextId = 0;
   #failed = 0;
@@ -96,6 +102,7 @@ export class CheckpointCoordinator {
   async #run(final: boolean): Promise<void> {
     const { flushCollector, source, queue, logger } = this.#options;
     const checkpointId = this.#nextId++;
+    const startedAt = performance.now();
     flushCollector();
     const snapshot = source.snapshot(checkpointId);
     if (!final && textOf(snapshot) === this.#saved) return this.#unchanged(checkpointId);
@@ -105,7 +112,10 @@ export class CheckpointCoordinator {
     try {
       await this.#save(checkpointId, snapshot);
       this.#failed = 0;
+      this.lastMs = performance.now() - startedAt;
+      this.totalMs += this.lastMs;
     } catch (error) {
+      this.failed += 1;
       this.#failed += 1;
       if (final || !isConnectorError(error) || error.retry !== "backoff" || this.#failed >= MAX_FAILED_CHECKPOINTS) {
         throw error;

@@ -1,4 +1,7 @@
-// For users: run operators in one process.
-export type { PipelineSpec, RunningPipeline } from "./pipeline.js";
+// For users: run operators in one process, and see how they are.
+export type { CheckpointNumbers, PipelineSpec, PipelineState, RunningPipeline } from "./pipeline.js";
 export { startPipeline } from "./pipeline.js";
 export type { PipelineSummary } from "./pipeline-summary.js";
+export type { Metric } from "./telemetry/metrics.js";
+export { metrics } from "./telemetry/metrics.js";
+export { prometheusContentType, renderPrometheus } from "./telemetry/prometheus.js";

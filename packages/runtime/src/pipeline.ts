@@ -39,9 +39,26 @@ export interface PipelineSpec {
   readonly logger?: Logger;
 }
 
+/** Where a run stands: before its first row, reading and writing, finishing after a drain, over. */
+export type PipelineState = "starting" | "running" | "draining" | "finished";
+
+/** Checkpoints of a run in numbers, beside those that the source counts. */
+export interface CheckpointNumbers {
+  /** Durable ones, the one that pins the start included. */
+  readonly completed: number;
+  /** Those that failed, also where the next one did not. */
+  readonly failed: number;
+  /** How long the last durable one took, from its snapshot on; undefined before the first. */
+  readonly lastMs: number | undefined;
+  /** The same of all of them together. */
+  readonly totalMs: number;
+}
+
 /** A pipeline under way. */
 export interface RunningPipeline {
   readonly name: string;
+  readonly state: PipelineState;
+  readonly checkpoints: CheckpointNumbers;
   /** Current numbers; read them at any time. */
   readonly counters: Readonly<OperatorCounters>;
   /** Milliseconds since the last durable checkpoint; undefined before the first. */
@@ -63,6 +80,12 @@ export function startPipeline(spec: PipelineSpec): RunningPipeline {
   const finished = pipeline.run();
   return {
     name: spec.name,
+    get state() {
+      return pipeline.state;
+    },
+    get checkpoints() {
+      return pipeline.checkpoints;
+    },
     counters: pipeline.counters,
     get checkpointAgeMs() {
       return pipeline.checkpointAgeMs;
@@ -75,6 +98,7 @@ export function startPipeline(spec: PipelineSpec): RunningPipeline {
 
 class Pipeline {
   readonly counters = createCounters();
+  #state: PipelineState = "starting";
   readonly #spec: PipelineSpec;
   readonly #logger: Logger;
   readonly #queue = new BatchQueue(QUEUE_LIMITS);
@@ -87,6 +111,14 @@ class Pipeline {
   constructor(spec: PipelineSpec) {
     this.#spec = spec;
     this.#logger = spec.logger ?? silentLogger;
+  }
+
+  get state(): PipelineState {
+    return this.#state === "running" && this.#drain.signal.aborted ? "draining" : this.#state;
+  }
+
+  get checkpoints(): CheckpointNumbers {
+    return this.#coordinator ?? { completed: 0, failed: 0, lastMs: undefined, totalMs: 0 };
   }
 
   get checkpointAgeMs(): number | undefined {
@@ -104,6 +136,7 @@ class Pipeline {
     clearTimeout(this.#drainTimer);
     this.#coordinator?.stop();
     await this.#close();
+    this.#state = "finished";
     return summarize({
       name: this.#spec.name,
       counters: this.counters,
@@ -178,6 +211,7 @@ class Pipeline {
     this.#stop.signal.throwIfAborted();
 
     coordinator.start();
+    this.#state = "running";
     const writing = this.#write(collector).catch((error: unknown) => this.fail(error));
     try {
       const finish = await source.run(sourceContext, collector);

@@ -14,6 +14,7 @@ export const runCommand: CliCommand = {
       .option("--max-rows <count>", "stop with exit code 0 after this many rows were read")
       .option("--drain-timeout <duration>", "time for the last rows and checkpoint after the first signal", "25s");
     command.option("--create-streams", "make missing streams of sinks and dead letters; never alters one");
+    command.option("--http <address>", "serve /healthz, /readyz and /metrics there; a port alone is 127.0.0.1");
     addScriptFlags(command, "one JSON object per line on stdout, the summary last");
     for (const flag of Object.values(laterFlags)) {
       command.addOption(command.createOption(`${flag} [value]`, "comes in a later version").hideHelp());

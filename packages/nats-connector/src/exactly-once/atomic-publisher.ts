@@ -45,6 +45,10 @@ export class AtomicPublisher implements Publisher {
   }
 
   /** What is being collected does not count: it can always be filled and cut. */
+  get inFlight(): number {
+    return this.backlog.outputs;
+  }
+
   get hasRoom(): boolean {
     return this.backlog.hasRoom;
   }

@@ -23,6 +23,10 @@ export class Backlog {
     return this.#outputs < this.#maxOutputs && this.#bytes < this.#maxBytes;
   }
 
+  get outputs(): number {
+    return this.#outputs;
+  }
+
   grow(outputs: number, bytes: number): void {
     this.#outputs += outputs;
     this.#bytes += bytes;

@@ -62,6 +62,10 @@ export class FlushedPublisher implements Publisher {
     return this.#window.hasRoom;
   }
 
+  get inFlight(): number {
+    return this.#window.tail - this.#window.head;
+  }
+
   room(): Promise<void> {
     this.#demand();
     return this.#window.room();

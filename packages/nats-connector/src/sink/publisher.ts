@@ -7,6 +7,8 @@ import type { Barrier, ConnectorError, RecordBatch, SourcePosition } from "@x/co
 export interface Publisher {
   /** Ask before each `add`; false means: wait for `room()`. */
   readonly hasRoom: boolean;
+  /** Messages added and not confirmed yet; undefined where nobody counts them. */
+  readonly inFlight?: number;
   /** Resolves when there is room; rejects once the publisher has failed. */
   room(): Promise<void>;
   /** The rows of a batch follow. Returns how many at its start are in the stream already, and are not to be added. */

@@ -1,5 +1,6 @@
 import {
   ConnectorError,
+  type OperatorCounters,
   type RecordBatch,
   type Row,
   refusedRow,
@@ -15,6 +16,7 @@ export interface RowWriterOptions {
   readonly subject: SubjectTemplate;
   readonly headers: HeaderEncoder;
   readonly publisher: Publisher;
+  readonly counters: Pick<OperatorCounters, "bytesOut" | "inFlight">;
   /** What the server takes at most, headers included. Asked once per batch: a reconnect may change it. */
   readonly maxMessageBytes: () => number;
 }
@@ -24,6 +26,7 @@ export class RowWriter {
   readonly #options: RowWriterOptions;
   /** Index of the first row of the input at hand. */
   #inputAt = 0;
+  #bytes = 0;
 
   constructor(options: RowWriterOptions) {
     this.#options = options;
@@ -56,6 +59,17 @@ export class RowWriter {
 
   /** Writes rows until there are no more or there is no room; returns the index of the first one left. */
   #writeFrom(batch: RecordBatch, from: number): number {
+    const { publisher, counters } = this.#options;
+    const before = this.#bytes;
+    try {
+      return this.#writeWhileRoom(batch, from);
+    } finally {
+      counters.bytesOut += this.#bytes - before;
+      counters.inFlight = publisher.inFlight ?? 0;
+    }
+  }
+
+  #writeWhileRoom(batch: RecordBatch, from: number): number {
     const { rows, positions } = batch;
     const { encoder, subject: template, headers: headerEncoder, publisher } = this.#options;
     const maxBytes = this.#options.maxMessageBytes();
@@ -77,6 +91,7 @@ export class RowWriter {
         encoder.refuse(error, refusedRow(batch, i));
         continue;
       }
+      this.#bytes += payload.length;
       publisher.add(subject, payload, headers, position, i - this.#inputAt);
     }
     publisher.end?.(batch);

@@ -65,6 +65,7 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
   let publisher: Publisher | undefined;
   let writer: RowWriter | undefined;
   let letters: SinkDeadLetters | undefined;
+  let counters: OperatorContext["counters"] | undefined;
   let closed = false;
   let stopWatching = (): void => {};
 
@@ -92,9 +93,10 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
       const encoder = createSinkEncoder(format, settings.badData, context.counters, letters);
       const attached = await kind.attach(link, context, encoder);
       publisher = attached.publisher;
+      counters = context.counters;
       const { subject } = kind;
       const maxMessageBytes = messageLimit(link, attached);
-      writer = new RowWriter({ encoder, subject, headers, publisher, maxMessageBytes });
+      writer = new RowWriter({ encoder, subject, headers, publisher, maxMessageBytes, counters: context.counters });
       const stop = (): void =>
         publisher?.fail(new ConnectorError("ABORTED", "stopped", { cause: context.signal.reason }));
       context.signal.addEventListener("abort", stop, { once: true });
@@ -109,6 +111,7 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
     },
     async flush(barrier: Barrier) {
       await opened(publisher).delivered(barrier);
+      if (counters !== undefined) counters.inFlight = publisher?.inFlight ?? 0;
       // In this order: what the server refuses only now becomes a dead letter, too.
       await letters?.delivered();
       await link?.boundary();

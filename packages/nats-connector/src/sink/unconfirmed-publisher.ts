@@ -46,6 +46,10 @@ export class UnconfirmedPublisher implements Publisher {
     return this.#messages < ROUND_MESSAGES && this.#bytes < ROUND_BYTES && this.#options.link.connected;
   }
 
+  get inFlight(): number {
+    return this.#messages;
+  }
+
   add(subject: string, payload: Uint8Array, headers: Uint8Array | undefined): void {
     if (this.#failure !== undefined) throw this.#failure;
     const { client } = this.#options.link;

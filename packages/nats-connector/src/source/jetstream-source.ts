@@ -182,6 +182,7 @@ class JetStreamSource implements SourceOperator {
     await opened(this.#connection).whenConnected(stop);
     await context.assertCurrent();
     this.#rebuilds += 1;
+    context.counters.rebuilds += 1;
     await this.#attach(context, Number.POSITIVE_INFINITY);
   }
 
