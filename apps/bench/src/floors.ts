@@ -16,6 +16,7 @@ export const floors: Readonly<Record<string, { readonly ci: number; readonly goa
   "sink 100B: json rows / skilled": { ci: 3, goal: 4 },
   "pipeline json 100B: at least once / skilled": { ci: 5, goal: 7 },
   "pipeline json 100B: at least once / naive": { ci: 12, goal: 16 },
+  "pipeline json 100B: exactly once / skilled": { ci: 3.5, goal: 4.5 },
   "where late flights: duckdb / plain code": { ci: 0.5, goal: 0.75 },
   "latency 1,000 msg/s: p50 of raw loop / pipeline": { ci: 0.3, goal: 0.7 },
   "startup first row: a script on the client / nats-pipeline run": { ci: 0.2, goal: 0.3 },

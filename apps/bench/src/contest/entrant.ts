@@ -31,6 +31,6 @@ export type OpenEntrant = (job: Job) => Promise<Entrant>;
 
 /** Names that all entrants share. The runner fills `IN`, and makes `OUT` anew before each turn. */
 export const streams = {
-  input: { name: "IN", subject: "in.flights" },
-  output: { name: "OUT", subject: "out.flights" },
+  input: { name: "IN", subject: "in.flights", captures: "in.>" },
+  output: { name: "OUT", subject: "out.flights", captures: "out.>" },
 } as const;

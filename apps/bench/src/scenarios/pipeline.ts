@@ -16,6 +16,7 @@ export async function pipelineLane(bench: Bench): Promise<Outcome[]> {
         writes: 1,
         entrants: {
           "at least once": bench.job("ours pipeline", size, "json", count),
+          "exactly once": bench.job("ours pipeline", size, "json", count, { delivery: "exactly_once" }),
           floor: bench.job("floor pipeline", size, "json", count),
           skilled: bench.job("skilled pipeline", size, "json", count / 5),
           ...(newer && { "skilled v3": bench.job("skilled-v3 pipeline", size, "json", count / 5) }),
@@ -25,6 +26,8 @@ export async function pipelineLane(bench: Bench): Promise<Outcome[]> {
         ratios: [
           ["at least once", "floor"],
           ["at least once", "skilled"],
+          ["exactly once", "at least once"],
+          ["exactly once", "skilled"],
           ...(main ? ([["at least once", "naive"]] as const) : []),
           ...(newer
             ? ([
@@ -46,9 +49,13 @@ export async function pipelineLane(bench: Bench): Promise<Outcome[]> {
         writes: 1,
         entrants: {
           "at least once": bench.job("ours pipeline", size, format, count),
+          "exactly once": bench.job("ours pipeline", size, format, count, { delivery: "exactly_once" }),
           floor: bench.job("floor pipeline", size, format, count),
         },
-        ratios: [["at least once", "floor"]],
+        ratios: [
+          ["at least once", "floor"],
+          ["exactly once", "at least once"],
+        ],
       }),
     );
   }
