@@ -96,8 +96,11 @@ export interface SinkContext extends OperatorContext {
   readonly restored?: ReadonlyMap<string, SplitState> | undefined;
 }
 
-/** State of one split as the source wrote it: JSON with a version `v`, sequences as decimal strings. */
-export type SplitState = JsonObject & { readonly v: number };
+/**
+ * State of one split as the source wrote it: JSON with a version `v`, sequences as decimal strings. `forked` is a host's
+ * mark on a position that was taken over from another pipeline: under this name nothing has been written yet.
+ */
+export type SplitState = JsonObject & { readonly v: number; readonly forked?: boolean };
 
 /** What a source is given at `open`, beyond {@link OperatorContext}. */
 export interface SourceContext extends OperatorContext {

@@ -226,6 +226,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
       replays: table.type === "jetstream-source",
       acks: table.type === "jetstream-source" && (table.ackPolicy === "all" || table.ackPolicy === "explicit"),
     }),
+    keepsProgress: (_profile, table) => table.type === "jetstream-sink" && table.delivery === "exactly_once",
     readThrough(state) {
       const { lastSeq, scannedSeq } = decodeRecord(state);
       return Math.max(lastSeq, scannedSeq);

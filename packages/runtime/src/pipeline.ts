@@ -7,6 +7,7 @@ import {
   type OperatorContext,
   type OperatorCounters,
   openIncarnation,
+  type SinkContext,
   type SinkOperator,
   type SourceCollector,
   type SourceContext,
@@ -178,7 +179,7 @@ class Pipeline {
       ...context,
       origin: source.origin,
       deterministic: transform?.deterministic ?? true,
-      restored: incarnation.restored,
+      restored: writtenBefore(incarnation.restored),
     });
     const sourceContext: SourceContext = {
       ...context,
@@ -265,4 +266,9 @@ class Pipeline {
       }
     }
   }
+}
+
+/** The splits whose outputs are in the sink under this name: a forked one has written nothing yet. */
+function writtenBefore(restored: SinkContext["restored"]): SinkContext["restored"] {
+  return restored && new Map([...restored].filter(([, state]) => state.forked !== true));
 }

@@ -61,7 +61,7 @@ export function forkCheckpoint(file: string, newName: string, flags: MoveFlags, 
     const { splits } = await findCheckpoint(store, name, undefined);
     const place = placeOf(flags);
     const moved = place === undefined ? asTheyAre(splits) : await moveAll(source, splits, place, flags.skip === true);
-    const { epoch } = await save(store, newName, moved, script);
+    const { epoch } = await save(store, newName, forkOf(moved), script);
     report(output, flags.json === true, { event: "forked", pipeline: newName, from: name, epoch, splits: moved });
     return 0;
   });
@@ -89,6 +89,14 @@ function placeOf({ toSeq, toTime }: MoveFlags): InputPlace | undefined {
   }
   if (toSeq !== undefined) return { sequence: countFlag("--to-seq", toSeq) };
   return toTime === undefined ? undefined : { time: toTime };
+}
+
+/** Positions that a sink with progress of its own must not look for under the new name. */
+function forkOf(moved: MovedSplits): MovedSplits {
+  const forked = Object.entries(moved).map(
+    ([split, one]) => [split, { ...one, state: { ...one.state, forked: true } }] as const,
+  );
+  return Object.fromEntries(forked);
 }
 
 type MovedSplits = Readonly<Record<string, MovedSplit>>;

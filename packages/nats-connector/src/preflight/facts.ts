@@ -27,6 +27,8 @@ export interface PipelineFacts {
   readonly checkpointIntervalMs: number;
   readonly recoveryMs: number;
   readonly durableState: boolean;
+  /** Names of the splits that the source reads. */
+  readonly splits: readonly string[];
   /** Of the other pipelines of the same file. */
   readonly beside: readonly OtherPipeline[];
 }

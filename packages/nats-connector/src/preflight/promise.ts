@@ -8,5 +8,6 @@ export function promiseOf(sides: {
   const { source, sink } = sides;
   const delivery = sink !== undefined && "delivery" in sink ? sink.delivery : "at_least_once";
   if (source?.type === "core-source" || delivery === "at_most_once") return "at most once";
+  if (delivery === "exactly_once") return "exactly once, in order";
   return "at least once, in order";
 }

@@ -29,7 +29,7 @@ export async function readFacts(
     sink: one.sink?.table,
   }));
   return {
-    pipeline: { name, deterministic, checkpointIntervalMs, recoveryMs, durableState, beside },
+    pipeline: { name, deterministic, checkpointIntervalMs, recoveryMs, durableState, beside, splits: ["0"] },
     source: source && (await within(source, (link, reader) => readSource(plan, source, link, reader, signal))),
     sink: sink && (await within(sink, (link, reader) => readSink(sink, link, reader, signal))),
     sameSystem: source !== undefined && sink !== undefined && systemOf(source) === systemOf(sink),

@@ -1,5 +1,6 @@
 import { consumerRules } from "./consumer-rules.js";
 import { deadLetterRules } from "./dead-letter-rules.js";
+import { exactlyOnceRules } from "./exactly-once-rules.js";
 import { positionRules } from "./position-rules.js";
 import type { Rule } from "./rule.js";
 import { sinkRules } from "./sink-rules.js";
@@ -10,6 +11,7 @@ export const rules: readonly Rule[] = [
   ...positionRules,
   ...consumerRules,
   ...sinkRules,
+  ...exactlyOnceRules,
   ...deadLetterRules,
   ...systemRules,
 ];

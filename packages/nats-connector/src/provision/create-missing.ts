@@ -6,13 +6,15 @@ import {
   type PipelinePlan,
   type TablePlan,
 } from "@x/connector-api";
+import { type Capabilities, readCapabilities } from "../capabilities.js";
 import type { ConnectionConfig } from "../connection-config.js";
 import type { Dialler } from "../connection-test/test-session.js";
+import { planExactlyOnce } from "../exactly-once/plan-exactly-once.js";
 import { withLink } from "../inspect/with-link.js";
 import type { JetStreamApi, StreamConfig, StreamInfo } from "../jetstream/api.js";
 import type { OpenConnection } from "../open-connection.js";
 import { compileSubjectTemplate } from "../sink/subject-template.js";
-import type { TableConfig } from "../table-config.js";
+import type { JetStreamSinkTable, TableConfig } from "../table-config.js";
 
 type Table = TablePlan<ConnectionConfig, TableConfig>;
 
@@ -25,9 +27,10 @@ export async function createMissing(
   const created: CreatedPart[] = [];
   for (const side of [source, sink]) {
     if (side === undefined) continue;
-    const wanted = streamsOf(side);
-    if (wanted.length === 0) continue;
+    const needs = side.config.badData?.behavior === "dead_letter" || side.table.type === "jetstream-sink";
+    if (!needs) continue;
     await withLink(name, diallerOf(side.profile), signal, async (link) => {
+      const wanted = streamsOf(side, name, await readCapabilities(link.api, link.client, signal));
       for (const stream of wanted) created.push(...(await createIfMissing(link, stream, signal)));
     });
   }
@@ -42,20 +45,33 @@ interface WantedStream {
   readonly settings: Partial<StreamConfig>;
 }
 
-function streamsOf({ table, config, schema }: Table): readonly WantedStream[] {
+function streamsOf({ table, config, schema }: Table, pipeline: string, server: Capabilities): readonly WantedStream[] {
   const { behavior, ...badData } = config.badData ?? failOnBadData;
   const letters = behavior === "dead_letter" && "subject" in badData ? [String(badData.subject)] : [];
   return [
     ...letters.map(
       (subject) => ({ name: nameFor(subject), subjects: [subject], by: "subject", settings: {} }) as const,
     ),
-    ...(table.type === "jetstream-sink" ? [sinkStream(table, schema)] : []),
+    ...(table.type === "jetstream-sink" ? [sinkStream(table, schema, pipeline, server)] : []),
   ];
 }
 
-function sinkStream(table: Extract<TableConfig, { type: "jetstream-sink" }>, schema: Table["schema"]): WantedStream {
+function sinkStream(
+  table: JetStreamSinkTable,
+  schema: Table["schema"],
+  pipeline: string,
+  server: Capabilities,
+): WantedStream {
   const { pattern } = compileSubjectTemplate(table.subject, schema);
-  return { name: table.stream, subjects: [pattern], by: "name", settings: {} };
+  const stream: WantedStream = { name: table.stream, subjects: [pattern], by: "name", settings: {} };
+  if (table.delivery !== "exactly_once") return stream;
+  const config: StreamConfig = { name: table.stream, subjects: [pattern], retention: "limits", num_replicas: 1 };
+  const plan = planExactlyOnce({ table, pipeline, splits: ["0"], stream: config, server });
+  if (plan.mode !== undefined) return stream;
+  const { subjects = [pattern], ...settings } = plan.streamSettings;
+  // Of every pipeline and split: a fork keeps its progress in the same stream.
+  const shared = subjects.map((subject) => subject.replace(/(\.__progress)\.[^.]+\.[^.]+$/, "$1.*.*"));
+  return { ...stream, subjects: shared, settings };
 }
 
 /** `dlq.orders` is kept in DLQ_ORDERS. */

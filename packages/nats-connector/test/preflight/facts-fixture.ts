@@ -148,6 +148,7 @@ export function factsOf(change: Change = {}): Facts {
       checkpointIntervalMs: 1000,
       recoveryMs: 60_000,
       durableState: true,
+      splits: ["0"],
       beside: [],
       ...change.pipeline,
     },

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { capabilitiesOf } from "../../src/capabilities.js";
+import type { Facts } from "../../src/preflight/facts.js";
 import { judge } from "../../src/preflight/preflight.js";
 import { rules } from "../../src/preflight/rules.js";
 import { type Change, consumerOf, factsOf, NOW, recordOf, streamOf } from "./facts-fixture.js";
@@ -187,6 +188,52 @@ const breaches: readonly Breach[] = [
     { coreSink: { capturedBy: ["OUT"] }, coreSinkTable: { delivery: "at_most_once" } },
   ],
   ["at-most-once-chosen", "note", "delivery", { sinkTable: { delivery: "at_most_once" } }],
+  [
+    "exactly-once-impossible",
+    "error",
+    "no atomic batches",
+    { sinkTable: { delivery: "exactly_once", messageId: undefined } },
+  ],
+  ["exactly-once-source", "error", "a Core source", { coreSource: {}, sinkTable: { delivery: "exactly_once" } }],
+  [
+    "exactly-once-query",
+    "warning",
+    "random()",
+    { pipeline: { deterministic: false }, sinkTable: { delivery: "exactly_once" } },
+  ],
+  [
+    "progress-expires",
+    "error",
+    "a short max_age",
+    { sink: { stream: streamOf("OUT", { max_age: 60e9 }) }, sinkTable: { delivery: "exactly_once" } },
+  ],
+  [
+    "progress-expires",
+    "warning",
+    "a long max_age",
+    { sink: { stream: streamOf("OUT", { max_age: 86400e9 }) }, sinkTable: { delivery: "exactly_once" } },
+  ],
+  [
+    "sole-writer-shared",
+    "error",
+    "a stream with sources",
+    { sink: { stream: streamOf("OUT", { sources: [{}] }) }, sinkTable: { delivery: "exactly_once", soleWriter: true } },
+  ],
+  [
+    "sole-writer-shared",
+    "error",
+    "another statement",
+    {
+      sinkTable: { delivery: "exactly_once", soleWriter: true },
+      pipeline: { beside: [{ name: "q", source: undefined, sink: factsOf().sink?.table }] },
+    },
+  ],
+  [
+    "exactly-once-possible",
+    "note",
+    "an atomic stream",
+    { sink: { stream: streamOf("OUT", { allow_atomic: true, duplicate_window: 120e9 }) } },
+  ],
   ["bad-data-dropped", "warning", "drop", { source: { badData: { behavior: "drop" } } }],
   ["dead-letter-not-captured", "error", "no stream", { source: deadLetters(undefined) }],
   ["dead-letter-not-captured", "error", "no stream, at the sink", { sink: deadLetters(undefined) }],
@@ -275,11 +322,15 @@ const breaches: readonly Breach[] = [
 ];
 
 test("a healthy pipeline breaks no rule", () => {
-  expect(judge(factsOf()).findings).toEqual([]);
-  const ids = judge(
-    factsOf({ source: { positions: [], next: { seq: 1, storedAtMs: NOW } }, coreSinkTable: {} }),
-  ).findings.map(({ id }) => id);
-  expect(ids).toEqual([]);
+  // Exactly once is offered wherever it is not chosen.
+  const idsOf = (facts: Facts): string[] =>
+    judge(facts)
+      .findings.map(({ id }) => id)
+      .filter((id) => id !== "exactly-once-possible");
+  expect(idsOf(factsOf())).toEqual([]);
+  expect(idsOf(factsOf({ source: { positions: [], next: { seq: 1, storedAtMs: NOW } }, coreSinkTable: {} }))).toEqual(
+    [],
+  );
 });
 
 test.each(breaches)("%s is a finding of severity %s: %s", (id, severity, _what, change) => {
@@ -301,7 +352,7 @@ test("every rule can be broken, and has an id of its own", () => {
 
 test("the gravest findings come first", () => {
   const { findings } = judge(factsOf({ sinkTable: { messageId: undefined }, source: { stream: undefined } }));
-  expect(findings.map(({ severity }) => severity)).toEqual(["error", "note"]);
+  expect(findings.map(({ severity }) => severity)).toEqual(["error", "note", "note"]);
 });
 
 describe("docs/preflight.md", () => {
