@@ -22,7 +22,7 @@ export function readRecord(): RunRecord {
   return existsSync(RECORD_FILE) ? (JSON.parse(readFileSync(RECORD_FILE, "utf8")) as RunRecord) : {};
 }
 
-/** Puts what was just measured over what the record had of these lanes. */
+/** Puts what was just measured over what the record had of these lanes; the record as it is then kept. */
 export function saveRecord(lanes: Readonly<Record<string, readonly Outcome[]>>, server: string): RunRecord {
   const common = {
     measuredOn: new Date().toISOString().slice(0, 10),
@@ -33,7 +33,7 @@ export function saveRecord(lanes: Readonly<Record<string, readonly Outcome[]>>, 
   const record = { ...readRecord() };
   for (const [lane, outcomes] of Object.entries(lanes)) record[lane] = { ...common, outcomes };
   writeFileSync(RECORD_FILE, `${JSON.stringify(record, rounded, 1)}\n`);
-  return record;
+  return readRecord();
 }
 
 /** Four digits say all that a measurement knows. */
