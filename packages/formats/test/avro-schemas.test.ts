@@ -13,7 +13,7 @@ import { avroCase } from "./avro-reference.ts";
 import { anySchema, decodeOne } from "./schemas.ts";
 
 /** Per property in the default suite; the nightly lane sets more. */
-const numRuns = Number(process.env.PROPERTY_RUNS ?? 200);
+const numRuns = Number(process.env.PROPERTY_RUNS ?? 100);
 
 const options = (given: object): AvroOptions => avro.fromOptions(ConnectorOptions.fromObject({ avro: given }));
 const value = defineSchema({ value: "JSON" });

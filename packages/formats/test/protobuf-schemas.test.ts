@@ -19,7 +19,7 @@ import { protoCase, toProtoJson } from "./proto-reference.ts";
 import { anySchema, decodeOne, isWellFormed, rowOf } from "./schemas.ts";
 
 /** Per property in the default suite; the nightly lane sets more. */
-const numRuns = Number(process.env.PROPERTY_RUNS ?? 200);
+const numRuns = Number(process.env.PROPERTY_RUNS ?? 100);
 const options = (given: object): ProtobufOptions => protobuf.fromOptions(ConnectorOptions.fromObject({ proto: given }));
 const value = defineSchema({ value: "JSON" });
 
