@@ -37,11 +37,11 @@ export interface Claim {
   readonly epoch: number;
   /** Where the split stood when it was claimed. */
   readonly progress: Progress;
-  /** What was there before; undefined for a split that was never claimed. */
-  readonly before: StoredProgress | undefined;
 }
 
 const CLAIM_TIMEOUT_MS = 10_000;
+/** Claims that came too late before a bid is made. */
+const RACES = 1;
 const CLAIM_RETRY_MS = 20;
 const RETRY_MS = 100;
 const LAST_RETRY_MS = 2000;
@@ -57,17 +57,25 @@ export async function readProgress(
   place: ProgressPlace,
   signal: AbortSignal,
 ): Promise<StoredProgress | undefined> {
-  const { stream, subject, split, source, identity } = place;
+  const { stream, subject } = place;
   const message = await link.api.getMessage(stream, { last_by_subj: subject }, signal);
   if (message === undefined) return undefined;
   const record = parseProgress(Buffer.from(message.payload).toString(), `message ${message.seq} on "${subject}"`);
+  return { record: ownRecord(record, place), seq: message.seq, timeMs: Date.parse(message.time) };
+}
+
+/** The record itself, when it is about the same split and source. Throws STATE_INVALID for another's. */
+export function ownRecord(
+  record: ProgressRecord,
+  { stream, subject, split, source, identity }: ProgressPlace,
+): ProgressRecord {
   const foreign =
     record.pipeline !== identity.pipeline || record.split !== split
       ? `belongs to split "${record.split}" of pipeline "${record.pipeline}"`
       : record.stream !== source
         ? `is about stream "${record.stream}", not "${source}"`
         : undefined;
-  if (foreign === undefined) return { record, seq: message.seq, timeMs: Date.parse(message.time) };
+  if (foreign === undefined) return record;
   throw new ConnectorError(
     "STATE_INVALID",
     `the progress on "${subject}" ${foreign}; give the pipeline another name, or progress another subject`,
@@ -100,11 +108,24 @@ export function progressHeaders({ name, allow_rollup_hdrs, allow_msg_ttl, max_ag
   return `Nats-Expected-Stream: ${name}\r\n${rollup}${ttl}`;
 }
 
+/** What stands in the way of a claim. */
+export interface Outlook {
+  /** The last record. */
+  readonly last: StoredProgress | undefined;
+  /** The highest epoch claimed or bid for. */
+  readonly epoch: number;
+  /** Header lines of a claim behind it. */
+  readonly claim: string;
+  /** Header lines of a bid, where one helps against a rival that writes all the time. */
+  readonly bid?: string;
+}
+
 export interface ClaimRequest {
   readonly link: OpenConnection;
   readonly place: ProgressPlace;
   readonly config: StreamConfig;
   readonly mode: ExactlyOnceMode;
+  readonly look: (signal: AbortSignal) => Promise<Outlook>;
   /** The last durable checkpoint knows this split. */
   readonly hasCheckpoint: boolean;
   readonly ackTimeoutMs: number;
@@ -117,33 +138,36 @@ export interface ClaimRequest {
  * not guessed. Rejects with PROGRESS_MISMATCH when there is a checkpoint and no progress, before anything is written.
  */
 export async function claimSplit(request: ClaimRequest): Promise<Claim> {
-  const { link, place, config, mode, signal } = request;
-  const { identity, stream, subject } = place;
+  const { link, place, config, mode, look, signal } = request;
   const deadline = Date.now() + CLAIM_TIMEOUT_MS;
+  const write = (record: ProgressRecord, headers: string): Promise<number> => {
+    const message = { subject: place.subject, payload: Buffer.from(encodeProgress(record)), headers };
+    return requestAck(message, { link, stream: place.stream, timeoutMs: request.ackTimeoutMs, signal });
+  };
   let claimed: ProgressRecord | undefined;
-  let before: StoredProgress | undefined;
-  for (;;) {
+  for (let races = 0; ; ) {
     try {
-      const found = await readProgress(link, place, signal);
-      if (found !== undefined && claimed !== undefined && isSame(found.record, claimed)) {
-        return { seq: found.seq, epoch: claimed.epoch, progress: progressOf(claimed), before };
+      const { last, epoch, claim, bid } = await look(signal);
+      if (last !== undefined && claimed !== undefined && isSame(last.record, claimed)) {
+        return { seq: last.seq, epoch: claimed.epoch, progress: progressOf(claimed) };
       }
-      before = found;
-      if (request.hasCheckpoint && (before === undefined || before.record.position === null)) throw lost(place);
-      claimed = nextClaim(place, mode, before?.record);
-      const seq = await requestAck(
-        {
-          subject,
-          payload: Buffer.from(encodeProgress(claimed)),
-          headers: `${progressHeaders(config)}Nats-Expected-Last-Subject-Sequence: ${before?.seq ?? 0}\r\n`,
-        },
-        { link, stream, timeoutMs: request.ackTimeoutMs, signal },
-      );
-      return { seq, epoch: claimed.epoch, progress: progressOf(claimed), before };
+      if (request.hasCheckpoint && (last === undefined || last.record.position === null)) throw lost(place);
+      claimed = nextClaim(place, mode, last?.record, epoch + 1);
+      if (bid !== undefined && races >= RACES) {
+        await write(
+          { ...claimed, position: null, part: undefined, bid: true },
+          `Nats-Expected-Stream: ${place.stream}\r\n${bid}`,
+        );
+        races = 0;
+        continue;
+      }
+      const seq = await write(claimed, `${progressHeaders(config)}${claim}`);
+      return { seq, epoch: claimed.epoch, progress: progressOf(claimed) };
     } catch (error) {
       // Somebody was quicker, or nobody answered: look again.
-      const again = isTransient(error) || (isConnectorError(error) && error.context.errCode === WRONG_LAST_SEQUENCE);
-      if (!again || Date.now() > deadline) throw error;
+      const raced = isConnectorError(error) && error.context.errCode === WRONG_LAST_SEQUENCE;
+      if (raced) races += 1;
+      if (!(raced || isTransient(error)) || Date.now() > deadline) throw error;
     }
     // A rival that commits all the time leaves little room: not in step with it.
     await abortable(sleep(Math.random() * CLAIM_RETRY_MS), signal);
@@ -151,14 +175,19 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
   }
 
   function isSame(one: ProgressRecord, other: ProgressRecord): boolean {
-    return one.epoch === other.epoch && one.instanceId === identity.instanceId && one.commit === other.commit;
+    return one.epoch === other.epoch && one.instanceId === other.instanceId && one.commit === other.commit;
   }
 }
 
 /** `err_code` of "wrong last sequence". */
 export const WRONG_LAST_SEQUENCE = 10071;
 
-function nextClaim(place: ProgressPlace, mode: ExactlyOnceMode, last: ProgressRecord | undefined): ProgressRecord {
+function nextClaim(
+  place: ProgressPlace,
+  mode: ExactlyOnceMode,
+  last: ProgressRecord | undefined,
+  epoch: number,
+): ProgressRecord {
   const { identity, split, source } = place;
   return {
     v: 1,
@@ -166,7 +195,7 @@ function nextClaim(place: ProgressPlace, mode: ExactlyOnceMode, last: ProgressRe
     pipeline: identity.pipeline,
     stream: source,
     split,
-    epoch: (last?.epoch ?? 0) + 1,
+    epoch,
     instanceId: identity.instanceId,
     commit: 0,
     checkpoint: last?.checkpoint ?? 0,
@@ -194,5 +223,14 @@ export function fenced({ identity, split }: ProgressPlace, epoch: number, holder
     "FENCED",
     `pipeline "${pipeline}" was taken over: instance ${holder.instanceId} writes split "${split}" under epoch ${holder.epoch}, this one (${instanceId}) had ${epoch}`,
     { context: { pipeline, split, epoch, newerEpoch: holder.epoch, newerInstance: holder.instanceId } },
+  );
+}
+
+/** Says that the mode of an earlier run cannot be left without a clean stop in it. */
+export function unclean({ identity, split }: ProgressPlace, mode: ExactlyOnceMode): ConnectorError {
+  return new ConnectorError(
+    "PROGRESS_MISMATCH",
+    `pipeline "${identity.pipeline}" last wrote split "${split}" by ${mode} and was not stopped in an orderly way, so what it wrote last is not known; run it once more with the settings it had and stop it, or start under a new name`,
+    { context: { pipeline: identity.pipeline, split, mode } },
   );
 }

@@ -29,6 +29,12 @@ export interface ProgressRecord extends Progress {
   readonly commit: number;
   /** Last barrier that is wholly contained; for people. */
   readonly checkpoint: number;
+  /** A claim of a busy chain that comes first: it ends the chain, and the claim with the position follows. */
+  readonly bid?: boolean | undefined;
+  /** Somebody else's message was found in a chain: what is behind it may be there without what was before. */
+  readonly broken?: boolean | undefined;
+  /** Written by the last barrier of a run: nothing was written behind it. */
+  readonly final?: boolean | undefined;
 }
 
 const sequence = z.int().min(0);
@@ -45,6 +51,9 @@ const record = z.object({
   checkpoint: sequence,
   position: z.union([z.string(), z.number(), z.boolean(), z.null()]),
   part: z.object({ sequence, rows: sequence }).optional(),
+  final: z.boolean().optional(),
+  bid: z.boolean().optional(),
+  broken: z.boolean().optional(),
 });
 
 export function encodeProgress(progress: ProgressRecord): string {

@@ -1,11 +1,14 @@
 import { ConnectorError, type OperatorContext } from "@x/connector-api";
-import type { NatsClient, NatsMessage, NatsSubscription } from "../nats-client.js";
-import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
+import type { NatsClient } from "../nats-client.js";
+import { type ApiErrorBody, fromApiError, fromClientError, isTransient } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
+import { AckClock } from "./ack-clock.js";
+import { AckInbox } from "./ack-inbox.js";
 import { HeaderCursor } from "./encoded-headers.js";
-import { createPubAckReader } from "./pub-ack.js";
+import type { PubAck } from "./pub-ack.js";
 import { PublishWindow } from "./publish-window.js";
 import type { Publisher } from "./publisher.js";
+import { StreamWatch } from "./stream-watch.js";
 
 export interface AckedPublisherOptions {
   readonly link: OpenConnection;
@@ -18,67 +21,68 @@ export interface AckedPublisherOptions {
   readonly refuse: (error: ConnectorError, payload: Uint8Array) => void;
   /** Rejects when the stream can no longer take the messages: asked when nobody answers for long. */
   readonly checkStream: () => Promise<void>;
+  /**
+   * Of messages that expect the one before: how many are in the stream, asked when the `n`th did not find what it
+   * expected. Rejects when somebody else writes.
+   */
+  readonly countStored?: ((n: number) => Promise<number>) | undefined;
+  /** How many messages may be under way together; undefined for the whole window. */
+  readonly maxUnderWay?: number | undefined;
+  /** Messages that may be added beyond the limit. */
+  readonly slack?: number;
 }
 
+/** `err_code`s of a message that did not find what it expected. */
+const unexpected: ReadonlySet<unknown> = new Set([10070, 10071, 10164]);
+/** Times in a row that nothing of it was stored after all, and it is refused again, before it ends the sink. */
+const MAX_IDLE_RECOUNTS = 8;
 const FIRST_BACKOFF_MS = 100;
 const LAST_BACKOFF_MS = 2000;
-/** Unanswered attempts in a row after which the stream is looked at, and refusals in a row that end the sink. */
-const SUSPICIOUS = 3;
 
 /**
- * Publishes into one stream, pipelined: message n goes out with the reply subject `<inbox>.<n>`, on one subscription of
- * our own, and the answer to it confirms n. Order is kept: an error, a missing answer or a lost connection sends the
+ * Publishes into one stream, pipelined: message n goes out with a reply subject of its own, and the answer to it confirms
+ * n. Order is kept: an error, a missing answer or a lost connection sends the
  * whole unconfirmed rest again, from the oldest on, first one message, then more with each answer, so that a stream that
- * is full or has no leader is probed and not flooded. Later attempts reply to `<inbox>.<n>.<attempt>`: an ack of any
+ * is full or has no leader is probed and not flooded. An ack of any
  * attempt says that n is stored, an error of an older attempt says nothing any more.
  */
 export class AckedPublisher implements Publisher {
   readonly #options: AckedPublisherOptions;
   readonly #client: NatsClient;
   readonly #window: PublishWindow;
-  readonly #readAck: (message: NatsMessage) => ReturnType<ReturnType<typeof createPubAckReader>>;
-  readonly #replyStart: string;
-  readonly #subscription: NatsSubscription;
+  readonly #inbox: AckInbox;
   readonly #cursor = new HeaderCursor();
   // The client reads both within the call and keeps neither, so one of each serves all messages.
   readonly #plain: { reply: string } = { reply: "" };
   readonly #withHeaders: { reply: string; headers: HeaderCursor } = { reply: "", headers: this.#cursor };
   readonly #stopListening: () => void;
-  readonly #ticker: NodeJS.Timeout;
+  readonly #clock: AckClock;
+  readonly #watch: StreamWatch;
   #replyEnd = "";
   #attempt = 0;
   /** The next message to send; everything before it has been sent in this attempt. */
   #next = 0;
+  #idleRecounts = 0;
+  /** Messages that are no rows. */
+  readonly #uncounted = new Set<number>();
   /** How many messages may be under way in this attempt: all, or few after trouble. */
   #limit: number;
+  readonly #maxUnderWay: number;
   #paused: boolean;
   #failures = 0;
-  #unanswered = 0;
-  #absent = 0;
   #resume: NodeJS.Timeout | undefined;
-  #lastHead = 0;
-  #lastMoveMs = performance.now();
 
   constructor(options: AckedPublisherOptions) {
     this.#options = options;
     const { link } = options;
     this.#client = link.client;
-    this.#window = new PublishWindow(options.maxInFlight, options.maxInFlightBytes);
-    this.#limit = options.maxInFlight;
+    this.#window = new PublishWindow(options.maxInFlight, options.maxInFlightBytes, options.slack);
+    this.#maxUnderWay = options.maxUnderWay ?? Number.POSITIVE_INFINITY;
+    this.#limit = this.#maxUnderWay;
     this.#paused = !link.connected;
-    this.#readAck = createPubAckReader(options.stream);
-    const inbox = link.newInbox();
-    this.#replyStart = `${inbox}.`;
-    this.#subscription = link.client.subscribe(`${inbox}.>`, {
-      callback: (error, message) => {
-        // An exception here would end the client's reader.
-        try {
-          if (error !== null) this.fail(fromClientError(error, "receive publish acknowledgements"));
-          else this.#answered(message);
-        } catch (thrown) {
-          this.fail(fromClientError(thrown, `publish to stream "${options.stream}"`));
-        }
-      },
+    this.#inbox = new AckInbox(link, options.stream, {
+      answered: (n, attempt, ack) => this.#answered(n, attempt, ack),
+      failed: (error) => this.fail(error),
     });
     this.#stopListening = link.listen({
       disconnected: () => this.#pause(),
@@ -87,8 +91,13 @@ export class AckedPublisher implements Publisher {
     });
     link.lost.addEventListener("abort", this.#onLost, { once: true });
     if (link.lost.aborted) this.#onLost();
-    this.#ticker = setInterval(() => this.#tick(), Math.max(10, options.ackTimeoutMs / 10));
-    this.#ticker.unref();
+    const { stream, checkStream, ackTimeoutMs: timeoutMs } = options;
+    this.#watch = new StreamWatch({ stream, checkStream, gone: (error) => this.fail(error) });
+    this.#clock = new AckClock({
+      timeoutMs,
+      oldest: () => (this.#paused || this.#window.head >= this.#next ? undefined : this.#window.head),
+      late: () => this.#late(),
+    });
   }
 
   get hasRoom(): boolean {
@@ -105,6 +114,17 @@ export class AckedPublisher implements Publisher {
 
   delivered(): Promise<void> {
     return this.#window.drained();
+  }
+
+  /** How many messages were added: the number of the next one. */
+  get added(): number {
+    return this.#window.tail;
+  }
+
+  /** Adds a message that is no row. */
+  addUncounted(subject: string, payload: Uint8Array, headers: Uint8Array): void {
+    this.#uncounted.add(this.#window.tail);
+    this.add(subject, payload, headers);
   }
 
   add(subject: string, payload: Uint8Array, headers: Uint8Array | undefined): void {
@@ -124,10 +144,10 @@ export class AckedPublisher implements Publisher {
   }
 
   close(): void {
-    clearInterval(this.#ticker);
+    this.#clock.stop();
     this.#stopListening();
     this.#options.link.lost.removeEventListener("abort", this.#onLost);
-    if (!this.#subscription.isClosed() && !this.#client.isClosed()) this.#subscription.unsubscribe();
+    this.#inbox.close();
     this.fail(new ConnectorError("CLOSED", `the sink into stream "${this.#options.stream}" is closed`));
   }
 
@@ -137,7 +157,7 @@ export class AckedPublisher implements Publisher {
 
   #publish(n: number, subject: string, payload: Uint8Array, headers: Uint8Array | undefined): void {
     const options = headers === undefined ? this.#plain : this.#withHeaders;
-    options.reply = `${this.#replyStart}${n}${this.#replyEnd}`;
+    options.reply = this.#inbox.replyOf(n, this.#replyEnd);
     if (headers !== undefined) this.#cursor.bytes = headers;
     try {
       this.#client.publish(subject, payload, options);
@@ -172,23 +192,13 @@ export class AckedPublisher implements Publisher {
     }
   }
 
-  #answered(message: NatsMessage): void {
-    const { subject } = message;
-    let n = 0;
-    let i = this.#replyStart.length;
-    for (; i < subject.length; i++) {
-      const digit = subject.charCodeAt(i) - 48;
-      if (digit < 0) break;
-      n = n * 10 + digit;
-    }
-    const ack = this.#readAck(message);
+  #answered(n: number, attempt: number, ack: PubAck): void {
     if (ack.kind === "stored") {
       if (!this.#window.settle(n)) return;
-      this.#options.context.counters.rowsOut += 1;
-      if (this.#attempt > 0) this.#progressed();
+      this.#count(n);
+      if (this.#attempt > 0 || this.#limit < this.#window.maxMessages) this.#progressed();
       return;
     }
-    const attempt = i < subject.length ? Number(subject.slice(i + 1)) : 0;
     if (attempt !== this.#attempt || !this.#window.isOpen(n)) return;
     if (ack.kind === "no_responders") this.#unreachable();
     else if (ack.kind === "other_stream") this.fail(this.#mismatch(n, ack.stream));
@@ -199,11 +209,16 @@ export class AckedPublisher implements Publisher {
     if (this.#failures > 0) {
       this.#options.context.logger.info({ stream: this.#options.stream }, "publishing goes on");
       this.#failures = 0;
-      this.#unanswered = 0;
-      this.#absent = 0;
+      this.#watch.answered();
     }
-    if (this.#limit < this.#window.maxMessages) this.#limit++;
+    this.#idleRecounts = 0;
+    if (this.#limit < this.#maxUnderWay) this.#limit++;
     this.#pump();
+  }
+
+  #count(n: number): void {
+    if (this.#uncounted.size > 0 && this.#uncounted.delete(n)) return;
+    this.#options.context.counters.rowsOut += 1;
   }
 
   #mismatch(n: number, stream: string): ConnectorError {
@@ -218,29 +233,42 @@ export class AckedPublisher implements Publisher {
   #rejected(n: number, body: ApiErrorBody): void {
     const subject = this.#window.subjectAt(n);
     const error = fromApiError(body, `publish to "${subject}"`, { stream: this.#options.stream, subject });
-    if (error.retry === "backoff") this.#restart(this.#backoffMs(), error);
+    const { countStored } = this.#options;
+    if (countStored !== undefined && unexpected.has(body.err_code)) this.#recount(n, countStored, error);
+    else if (error.retry === "backoff") this.#restart(this.#backoffMs(), error);
     else if (error.exitCode === 6) {
       this.#giveUp(n, error);
       this.#pump();
     } else this.fail(error);
   }
 
+  /** What is in the stream is settled, the rest is sent again behind it. */
+  #recount(n: number, countStored: (n: number) => Promise<number>, cause: ConnectorError): void {
+    this.#begin();
+    const attempt = this.#attempt;
+    const again = (): void => {
+      if (attempt === this.#attempt) this.#restart(this.#backoffMs());
+    };
+    countStored(n).then(
+      (count) => {
+        const { head } = this.#window;
+        for (let i = head; i < Math.min(count, this.#window.tail); i++) if (this.#window.settle(i)) this.#count(i);
+        this.#idleRecounts = this.#window.head > head ? 0 : this.#idleRecounts + 1;
+        if (this.#idleRecounts < MAX_IDLE_RECOUNTS) again();
+        else this.fail(new ConnectorError("POSITION_LOST", cause.message, { cause, context: cause.context }));
+      },
+      (reason: unknown) => {
+        if (isTransient(reason)) again();
+        else this.fail(fromClientError(reason, `publish to stream "${this.#options.stream}"`));
+      },
+    );
+  }
+
   #unreachable(): void {
-    this.#unanswered += 1;
     const stream = this.#options.stream;
     const text = `nobody answers for stream "${stream}"`;
     this.#restart(this.#backoffMs(), new ConnectorError("SERVER_UNAVAILABLE", text, { context: { stream } }));
-    if (this.#unanswered < SUSPICIOUS) return;
-    this.#options.checkStream().then(
-      () => {
-        this.#absent = 0;
-      },
-      (reason: unknown) => {
-        const error = fromClientError(reason, `publish to stream "${stream}"`);
-        // One such answer may come from a server that is still finding its streams.
-        if (error.retry === "never" && ++this.#absent >= SUSPICIOUS) this.fail(error);
-      },
-    );
+    this.#watch.unanswered();
   }
 
   #refused(error: ConnectorError): void {
@@ -261,9 +289,16 @@ export class AckedPublisher implements Publisher {
     this.#resume = undefined;
   }
 
+  /** Stops sending; what an older attempt is answered from here on says nothing but yes. */
+  #begin(): void {
+    this.#pause();
+    this.#attempt += 1;
+    this.#replyEnd = `.${this.#attempt}`;
+  }
+
   /** Begins a new attempt: everything unconfirmed is sent again, in order, after a pause. */
   #restart(delayMs: number, reason?: ConnectorError): void {
-    this.#pause();
+    this.#begin();
     if (this.#window.failure !== undefined) return;
     if (reason !== undefined && this.#failures === 0) {
       const { code, context } = reason;
@@ -273,32 +308,21 @@ export class AckedPublisher implements Publisher {
       );
     }
     this.#failures += 1;
-    this.#attempt += 1;
-    this.#replyEnd = `.${this.#attempt}`;
     this.#next = this.#window.head;
     this.#limit = 1;
     const go = (): void => {
       // Off line, the next reconnect begins another attempt.
       if (!this.#options.link.connected) return;
       this.#paused = false;
-      this.#lastMoveMs = performance.now();
+      this.#clock.restart();
       this.#pump();
     };
     if (delayMs === 0) go();
     else this.#resume = setTimeout(go, delayMs);
   }
 
-  /** Looks whether the oldest message has waited too long for its answer. */
-  #tick(): void {
-    const { head } = this.#window;
-    const now = performance.now();
-    if (this.#paused || head >= this.#next || head !== this.#lastHead) {
-      this.#lastHead = head;
-      this.#lastMoveMs = now;
-      return;
-    }
+  #late(): void {
     const { ackTimeoutMs, stream } = this.#options;
-    if (now - this.#lastMoveMs < ackTimeoutMs) return;
     const text = `no acknowledgement from stream "${stream}" for ${ackTimeoutMs} ms`;
     this.#restart(this.#backoffMs(), new ConnectorError("SERVER_UNAVAILABLE", text, { context: { stream } }));
   }

@@ -146,7 +146,7 @@ function checkName(name: string, lineage: boolean): void {
 const SLAB_BYTES = 64 * 1024;
 
 /** Copies texts into slabs, one view each: a tenth of the cost of a buffer of its own. */
-function createByteStore(): (text: string) => Uint8Array {
+export function createByteStore(): (text: string) => Uint8Array {
   let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   let offset = 0;
   return (text) => {

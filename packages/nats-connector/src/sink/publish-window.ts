@@ -28,8 +28,9 @@ export class PublishWindow {
   #roomWaiters: FlushWaiter[] = [];
   #flushWaiters: FlushWaiter[] = [];
 
-  constructor(maxMessages: number, maxBytes: number) {
-    const capacity = 2 ** Math.ceil(Math.log2(Math.max(2, maxMessages)));
+  /** `slack`: how many messages may be added although there is no room. */
+  constructor(maxMessages: number, maxBytes: number, slack = 0) {
+    const capacity = 2 ** Math.ceil(Math.log2(Math.max(2, maxMessages + slack)));
     this.maxMessages = maxMessages;
     this.#maxBytes = maxBytes;
     this.#mask = capacity - 1;

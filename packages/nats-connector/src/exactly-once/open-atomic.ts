@@ -1,0 +1,80 @@
+import type { ConnectorError, SourcePosition } from "@x/connector-api";
+import type { Attached } from "../sink/sink-operator.js";
+import { coversSubject } from "../sink/subject-match.js";
+import { BATCH_HEADER_BYTES, MAX_BATCH } from "./atomic-batch.js";
+import { AtomicCommitter } from "./atomic-committer.js";
+import { AtomicLane } from "./atomic-lane.js";
+import { AtomicPublisher } from "./atomic-publisher.js";
+import { readChain } from "./chain-log.js";
+import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
+import { claimSplit, type Outlook, type ProgressPlace, readProgress, unclean } from "./progress-log.js";
+
+/** Server memory and one write to its store bound a batch in bytes. */
+const MAX_BATCH_BYTES = 8 * 1024 * 1024;
+
+/** Claims every split and gives each a lane of its own. */
+export async function openAtomic(
+  setting: ExactlyOnceSetting,
+  { config, progress }: ExactlyOnceTarget,
+): Promise<Attached> {
+  const { link, table, subject: pattern, context, origin, encoder } = setting;
+  const { maxInFlight, maxInFlightBytes, ackTimeoutMs, stream } = table;
+  const { identity, logger, restored, deterministic = false } = context;
+  const stop = new AbortController();
+  const subjects = new Set(progress.values());
+  const ownsSubject = (subject: string): boolean => subjects.has(subject) || coversSubject(pattern, subject);
+  const publisher = new AtomicPublisher({ link, stream, maxInFlight, maxInFlightBytes, ownsSubject, stop });
+  const committed = new Map<string, SourcePosition>();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  try {
+    for (const [split, subject] of progress) {
+      const place = { stream, subject, split, source: origin.stream, identity };
+      const hasCheckpoint = restored?.has(split) === true;
+      const look = (signal: AbortSignal): Promise<Outlook> => lookAt(setting, place, signal);
+      const claim = await claimSplit({
+        link,
+        place,
+        config,
+        mode: "atomic",
+        look,
+        hasCheckpoint,
+        ackTimeoutMs,
+        signal,
+      });
+      const { position } = claim.progress;
+      if (position !== null) committed.set(split, position);
+      logger.debug({ split, position, epoch: claim.epoch }, "claimed a split");
+      const refuse = (error: ConnectorError, payload: Uint8Array): void => encoder.refuse(error, { payload });
+      publisher.addLane(
+        split,
+        new AtomicLane({
+          split,
+          committer: new AtomicCommitter({ link, place, config, claim, ackTimeoutMs, logger, refuse, signal }),
+          limits: { maxOutputs: Math.min(MAX_BATCH - 1, maxInFlight), maxBytes: MAX_BATCH_BYTES },
+          start: claim.progress,
+          origin,
+          deterministic,
+          backlog: publisher.backlog,
+          committed: (outputs) => {
+            context.counters.rowsOut += outputs;
+          },
+          failed: (error) => publisher.fail(error),
+        }),
+      );
+    }
+  } catch (error) {
+    publisher.close();
+    throw error;
+  }
+  return { publisher, committed, addedBytes: BATCH_HEADER_BYTES };
+}
+
+/** A claim expects the last progress. An earlier chain tells more in its outputs. */
+async function lookAt({ link }: ExactlyOnceSetting, place: ProgressPlace, signal: AbortSignal): Promise<Outlook> {
+  const last = await readProgress(link, place, signal);
+  const { mode, final, epoch } = last?.record ?? { mode: "atomic", epoch: 0 };
+  const claim = `Nats-Expected-Last-Subject-Sequence: ${last?.seq ?? 0}\r\n`;
+  if (mode === "atomic" || final === true) return { last, epoch, claim };
+  if (mode === "chain") return { last: (await readChain(link, place, signal)).last, epoch, claim };
+  throw unclean(place, mode);
+}

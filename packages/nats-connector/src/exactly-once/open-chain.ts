@@ -1,0 +1,61 @@
+import { isConnectorError, type SourcePosition } from "@x/connector-api";
+import { openAckedPublisher } from "../sink/open-acked-publisher.js";
+import type { Attached } from "../sink/sink-operator.js";
+import { readTargetStream } from "../sink/target-stream.js";
+import { chooseGuard } from "./chain-guard.js";
+import { countChain, markBroken, readChain } from "./chain-log.js";
+import { CHAIN_HEADER_BYTES, CHAIN_SLACK, ChainPublisher } from "./chain-publisher.js";
+import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
+import { claimSplit, type Outlook, progressHeaders, unclean } from "./progress-log.js";
+
+/** Claims the one split there is by the first message of its chain. */
+export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnceTarget): Promise<Attached> {
+  const { link, table, subject: pattern, context, origin } = setting;
+  const { config, progress, server } = target;
+  const { maxInFlight, maxInFlightBytes, ackTimeoutMs, stream } = table;
+  const { identity, logger, restored, deterministic = false, signal } = context;
+  const [[split, subject] = ["", ""]] = progress;
+  const place = { stream, subject, split, source: origin.stream, identity };
+  const guard = chooseGuard(server, config, subject, identity.instanceId);
+  const look = async (signal: AbortSignal): Promise<Outlook> => {
+    const { last, lastSeq, claimed } = await readChain(link, place, signal);
+    if (last?.record.mode === "fenced-msgid" && last.record.final !== true) throw unclean(place, last.record.mode);
+    return {
+      last,
+      epoch: Math.max(last?.record.epoch ?? 0, claimed?.record.epoch ?? 0),
+      claim: `${guard.ofClaim}Nats-Expected-Last-Sequence: ${lastSeq}\r\n`,
+      // Comes between the messages of a chain that is under way, and ends it.
+      bid: `Nats-Expected-Last-Subject-Sequence: ${claimed?.seq ?? 0}\r\n`,
+    };
+  };
+  const hasCheckpoint = restored?.has(split) === true;
+  const claim = await claimSplit({ link, place, config, mode: "chain", look, hasCheckpoint, ackTimeoutMs, signal });
+  const { position } = claim.progress;
+  logger.debug({ split, position, epoch: claim.epoch }, "claimed a split");
+  const acked = await openAckedPublisher(
+    {
+      ...{ link, stream, maxInFlight, maxInFlightBytes, ackTimeoutMs, context, slack: CHAIN_SLACK },
+      maxUnderWay: guard.maxUnderWay,
+      // Without one message no other of the chain can be stored, so none can be left out.
+      refuse: (error) => {
+        throw error;
+      },
+      checkStream: async () => void (await readTargetStream(link.api, stream, pattern, "subject")),
+      async countStored(n) {
+        try {
+          return await countChain(link, place, claim, n, signal);
+        } catch (error) {
+          if (isConnectorError(error) && error.code === "OPTION_CONFLICT") await markBroken(link, place, claim.epoch);
+          throw error;
+        }
+      },
+    },
+    signal,
+  );
+  const headers = progressHeaders(config);
+  return {
+    publisher: new ChainPublisher({ acked, place, claim, guard, progressHeaders: headers, origin, deterministic }),
+    committed: new Map<string, SourcePosition>(position === null ? [] : [[split, position]]),
+    addedBytes: CHAIN_HEADER_BYTES + 2 * stream.length + 2 * subject.length + identity.pipeline.length + split.length,
+  };
+}
