@@ -1,4 +1,4 @@
-import type { Permissions } from "@x/nats-connector";
+import { checkpointPermissionsOf, type Permissions } from "@x/nats-connector";
 import { type NatsServer, startNatsServer } from "@x/nats-testkit";
 import type { StreamConfig } from "nats";
 import { describe, expect, test } from "vitest";
@@ -23,6 +23,10 @@ const intoStream = "stream = 'OUTPUT', subject = 'out.{n}'";
 const letters = "bad_data = 'dead_letter', 'dead_letter.subject' = 'letters.of.app'";
 
 interface Kind {
+  /** `--state`. */
+  readonly state?: string;
+  /** Of the stream that is written into. */
+  readonly output?: object;
   readonly source?: string;
   readonly sink?: string;
   readonly input?: Partial<StreamConfig>;
@@ -56,6 +60,18 @@ const kinds: Record<string, Kind> = {
   "Core → stream": { source: "subject = 'in.rows'", core: true },
   "Core with wildcards → Core": { source: "subject = 'in.>'", sink: "subject = 'out.{n}'", core: true },
   "Core queue group → stream": { source: "subject = 'in.rows', queue_group = 'workers'", core: true },
+  "exactly once, in a batch": { sink: `${intoStream}, delivery = 'exactly_once'`, output: { allow_atomic: true } },
+  "exactly once, progress elsewhere": {
+    sink: `${intoStream}, delivery = 'exactly_once', 'exactly_once.progress_subject' = 'out.of-{pipeline}-{split}'`,
+    output: { allow_atomic: true },
+  },
+  "checkpoints in a bucket": { state: "nats-kv:CHECKPOINTS" },
+  "checkpoints in a bucket of a domain": {
+    source: `${fromStream}, 'jetstream.domain' = 'hub'`,
+    sink: `${intoStream}, 'jetstream.domain' = 'hub'`,
+    config: "jetstream { domain: hub, store_dir: STORE }",
+    state: "nats-kv:CHECKPOINTS",
+  },
   "dead letters of a source": { source: `${fromStream}, ${letters}`, bad: "no row" },
   "dead letters of a Core source": { source: `subject = 'in.rows', ${letters}`, core: true, bad: "no row" },
   "dead letters of a sink": { sink: `${intoStream}, ${letters}`, bad: "{}" },
@@ -68,15 +84,21 @@ interface Run extends AsyncDisposable {
 }
 
 async function prepare(kind: Kind, folder: WorkFolder, change = (of: Permissions) => of): Promise<Run> {
-  const { source = fromStream, sink = intoStream, input = {}, config = "" } = kind;
+  const { source = fromStream, sink = intoStream, input = {}, output = {}, config = "" } = kind;
+  const { state = `file:${folder.path}/state` } = kind;
   const sql = sqlOf(source, sink);
-  const permissions = [...(await pipelinePermissions(sql, { NATS_URL: "127.0.0.1" })).values()].map(change);
-  const text = `${authorizationFor(...permissions)}\n${config.replace("STORE", JSON.stringify(`${folder.path}/store`))}`;
+  const permissions = [...(await pipelinePermissions(sql, { NATS_URL: "127.0.0.1" })).values()];
+  if (state.startsWith("nats-kv:")) {
+    const profile = { inboxPrefix: "_INBOX_app", ...(source.includes("'hub'") ? { jetstreamDomain: "hub" } : {}) };
+    permissions.push(checkpointPermissionsOf({ profile, bucket: state.slice("nats-kv:".length) }));
+  }
+  const text = `${authorizationFor(...permissions.map(change))}\n${config.replace("STORE", JSON.stringify(`${folder.path}/store`))}`;
   const server = await startNatsServer({ config: text });
   const streams = await openStreams(server.url, { user: "admin", pass: "pw" });
   if (kind.core !== true) await streams.add("INPUT", "in.>", input);
-  await streams.add("OUTPUT", "out.*");
+  await streams.add("OUTPUT", "out.>", output);
   await streams.add("LETTERS", "letters.>");
+  if (state.startsWith("nats-kv:")) await streams.connection.jetstream().views.kv("CHECKPOINTS");
   // An interest stream keeps what somebody has asked for.
   if (input.retention === ("interest" as never)) {
     const manager = await streams.connection.jetstreamManager();
@@ -84,7 +106,6 @@ async function prepare(kind: Kind, folder: WorkFolder, change = (of: Permissions
   }
   const file = folder.write("job.sql", sql);
   const envFile = folder.write("env", `NATS_URL=${server.url}\n`);
-  const state = `file:${folder.path}/state`;
   const until = kind.core === true ? ["--max-rows", "100"] : ["--until-caught-up"];
   return {
     server,
@@ -125,7 +146,11 @@ describe("with exactly the permissions that are derived for it, and nothing more
         );
       }
       expect(server.log()).not.toMatch(/Violation/);
-      if (kind.core !== true) expect(await streams.rows("OUTPUT")).toEqual(numberedRows(1, 200));
+      if (kind.core !== true) {
+        // Progress stands between the rows.
+        const rows = await streams.rows<{ n?: number }>("OUTPUT");
+        expect(rows.filter(({ n }) => n !== undefined)).toEqual(numberedRows(1, 200));
+      }
       if (kind.bad !== undefined) expect(await streams.count("LETTERS")).toBeGreaterThanOrEqual(1);
     },
     30_000,

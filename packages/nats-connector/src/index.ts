@@ -24,5 +24,5 @@ export type {
 export type { NatsConnector, NatsConnectorOptions } from "./nats-connector.js";
 export { natsConnector } from "./nats-connector.js";
 export type { PermissionRequest, Permissions } from "./permissions.js";
-export { mergePermissions, permissionsOf } from "./permissions.js";
+export { checkpointPermissionsOf, mergePermissions, permissionsOf } from "./permissions.js";
 export type { TableConfig } from "./table-config.js";

@@ -13,16 +13,19 @@ export interface Permissions {
 
 type Profile = Pick<ConnectionConfig, "inboxPrefix" | "jetstreamDomain">;
 
-/** One source or sink whose permissions are asked for. The more is known, the shorter the list. */
-export interface PermissionRequest {
+interface Reach {
   readonly profile: Profile;
+  /** Whether the server that is dialled belongs to the JetStream domain, where that is known. */
+  readonly inDomain?: boolean | undefined;
+}
+
+/** One source or sink whose permissions are asked for. The more is known, the shorter the list. */
+export interface PermissionRequest extends Reach {
   readonly table: TableConfig;
   /** As in `OperatorConfig`: dead letters are published over the operator's own connection. */
   readonly badData?: BadDataConfig | undefined;
   /** Whether the source acks on the server, where that is known: on a limits stream it does not, unless it is told to. */
   readonly acks?: boolean | undefined;
-  /** Whether the server that is dialled belongs to the JetStream domain, where that is known. */
-  readonly inDomain?: boolean | undefined;
 }
 
 /**
@@ -37,6 +40,20 @@ export function permissionsOf(request: PermissionRequest): Permissions {
   if (badData?.behavior !== "dead_letter") return mergePermissions([own]);
   const asked = apiSubjects(request, ["STREAM.NAMES", "STREAM.INFO.*"]);
   return mergePermissions([own, { publish: [badData.subject, ...asked], subscribe: [inboxOf(profile)] }]);
+}
+
+/** What `nats-kv:<bucket>` needs to keep checkpoints; with `create` to make the bucket where it is missing, too. */
+export function checkpointPermissionsOf(store: Reach & { bucket: string; create?: boolean }): Permissions {
+  const { bucket, create = false, profile } = store;
+  const keys = `$KV.${bucket}.>`;
+  const verbs = ["STREAM.INFO", "STREAM.MSG.GET", "STREAM.PURGE", ...(create ? ["STREAM.CREATE"] : [])];
+  const asked = apiSubjects(
+    store,
+    verbs.map((verb) => `${verb}.KV_${bucket}`),
+  );
+  // With a domain keys are written through the API's prefix, which the server takes off again.
+  const written = profile.jetstreamDomain === undefined ? [] : apiSubjects(store, [keys]);
+  return mergePermissions([{ publish: [keys, ...written, ...asked], subscribe: [inboxOf(profile)] }]);
 }
 
 /** For one user of several sources, sinks and stores: each subject once, without those that another one covers. */
@@ -109,7 +126,7 @@ function ackSubjects({ stream }: JetStreamSourceTable, { jetstreamDomain: domain
   return [`$JS.ACK.${stream}.>`, ...(domain === undefined ? [] : [`$JS.ACK.${domain}.*.${stream}.>`])];
 }
 
-function apiPrefixes({ profile, inDomain }: PermissionRequest): readonly string[] {
+function apiPrefixes({ profile, inDomain }: Reach): readonly string[] {
   const short = "$JS.API";
   const { jetstreamDomain } = profile;
   if (jetstreamDomain === undefined || inDomain === true) return [short];
@@ -117,8 +134,8 @@ function apiPrefixes({ profile, inDomain }: PermissionRequest): readonly string[
   return inDomain === false ? [long] : [short, long];
 }
 
-function apiSubjects(request: PermissionRequest, verbs: readonly string[]): readonly string[] {
-  return apiPrefixes(request).flatMap((api) => verbs.map((verb) => `${api}.${verb}`));
+function apiSubjects(reach: Reach, verbs: readonly string[]): readonly string[] {
+  return apiPrefixes(reach).flatMap((api) => verbs.map((verb) => `${api}.${verb}`));
 }
 
 function inboxOf({ inboxPrefix }: Profile): string {
