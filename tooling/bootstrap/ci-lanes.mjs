@@ -1,3 +1,4 @@
+import { runInContainers } from "./container-lane.mjs";
 import { oneCommand } from "./lane-runner.mjs";
 import { FIRST_E2E, OWN_LANES, TEST_LANES } from "./test-lanes.mjs";
 import { leaveOut, vitestLane } from "./vitest-lane.mjs";
@@ -25,6 +26,12 @@ export const CI_LANES = [
     shows: "three nodes: one is killed, isolated, upgraded, and nothing is lost",
     limitMinutes: 8,
     run: vitestLane(["/cluster-", "--no-file-parallelism", ...leaveOut("*.nightly.test.ts")]),
+  },
+  {
+    name: "containers",
+    shows: "the same three nodes in Docker, and the image of the command",
+    limitMinutes: 12,
+    run: runInContainers,
   },
   {
     name: "bench",

@@ -43,7 +43,7 @@ export interface InvariantReport {
   readonly unexpected: Finding<MisplacedOutput>;
   /** Every expected number once and in order, and nothing else: what exactly once promises. */
   readonly exact: boolean;
-  /** Every expected number, in order, and nothing else, but some perhaps again: what at least once promises. */
+  /** Every expected number and nothing else, some perhaps again or late: what at least once promises. */
   readonly atLeastOnce: boolean;
   /** One line for an assertion's message. */
   readonly summary: string;
@@ -110,9 +110,10 @@ export function createInvariantChecker(options: InvariantOptions): InvariantChec
     },
     report() {
       const findings = { ...findLost(), duplicated: duplicated.found(), reordered: reordered.found() };
-      const atLeastOnce = findings.lost.count + reordered.count() + unexpected.count() === 0;
+      const atLeastOnce = findings.lost.count + unexpected.count() === 0;
+      const exact = atLeastOnce && duplicated.count() + reordered.count() === 0;
       const report = { ...findings, seen: position, unexpected: unexpected.found(), atLeastOnce };
-      return { ...report, exact: atLeastOnce && duplicated.count() === 0, summary: summarize(report) };
+      return { ...report, exact, summary: summarize(report) };
     },
   };
 }
