@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { type ConnectionSchema, ConnectorOptions, defineSchema, isConnectorError, type Row } from "@x/connector-api";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type ProtobufOptions, protobuf } from "../src/index.ts";
+import { type ProtobufOptions, protobuf, schemaFromProtobuf } from "../src/index.ts";
 import { decodeOne } from "./schemas.ts";
 
 const options = (given: object): ProtobufOptions => {
@@ -166,6 +166,38 @@ describe("protobuf", () => {
     const edition = `edition = "2023"; message M { int32 a = 1; int32 b = 2 [features.field_presence = IMPLICIT]; }`;
     const ed = await open({ schema: edition, messageName: "M" }, defineSchema({ a: "INT", b: "INT" }));
     expect(decodeOne(ed.decoder, new Uint8Array())).toEqual({ a: null, b: 0 });
+  });
+
+  test("extensions, groups, unknown symbols of a closed enum, and names that objects inherit", async () => {
+    const asJson = async (text: string, payload: readonly number[]) => {
+      const unstructured = options({ schema: text, messageName: "t.M", intoUnstructuredJson: true });
+      const decoder = await protobuf.openDecoder(unstructured, { schema: defineSchema({ value: "JSON" }) });
+      return decodeOne(decoder, Buffer.from(payload)).value;
+    };
+    const two = 'syntax = "proto2"; package t; ';
+    const extended = `${two} message M { optional int32 a = 1; extensions 100 to 200; } extend M { optional string more = 100; }`;
+    expect(await asJson(extended, [8, 1, 0xa2, 6, 1, 0x61])).toEqual({ a: 1, "[t.more]": "a" });
+    expect((await schemaFromProtobuf(extended, "t.M")).columns.map(({ name }) => name)).toEqual(["a"]);
+    const group = `${two} message M { repeated group Item = 1 { optional int32 x = 2; } }`;
+    expect(await asJson(group, [11, 16, 7, 12])).toEqual({ item: [{ x: 7 }] });
+    const closed = `${two} enum E { A = 0; } message M { optional E e = 1; }`;
+    expect(await asJson(closed, [8, 5])).toEqual({});
+    const inherited =
+      'syntax = "proto3"; package t; message M { int32 toString = 1; int32 valueOf = 2; string toJSON = 3; }';
+    expect(await asJson(inherited, [8, 1, 16, 2, 26, 1, 0x61])).toEqual({ toString: 1, valueOf: 2, toJSON: "a" });
+  });
+
+  test("times and JSON that Google's types cannot hold are bad data, never another value", async () => {
+    const { encoder, decoder } = await open(given, defineSchema({ at: "TIMESTAMP", st: "JSON" }));
+    expect(await failure(() => encoder.encode({ at: new Date(253_402_300_800_000), st: null }))).toContain(
+      "in the years 1 to 9999",
+    );
+    expect(await failure(() => encoder.encode({ at: null, st: { big: 2n ** 60n } }))).toContain(
+      "which holds numbers as doubles, got an integer beyond 2^53",
+    );
+    expect(await failure(() => decodeOne(decoder, Buffer.from([0x7a, 11, 16, ...Buffer.alloc(9, 0xff), 1])))).toContain(
+      "nanoseconds are no part of a second",
+    );
   });
 
   test("files import what stands beside them, and nothing else", async () => {

@@ -30,18 +30,18 @@ export class ProtobufJson {
       const read = this.value(type.fieldsArray[0] as Field);
       return (message) => read(message.value) as JsonValue;
     }
-    let entries: readonly (readonly [string, boolean, ToJson])[] = [];
+    let entries: readonly (readonly [string, string, boolean, ToJson])[] = [];
     const read = (message: Message): unknown => {
       const object: { [name: string]: unknown } = {};
-      for (const [name, always, toValue] of entries) {
-        if (always || (Object.hasOwn(message, name) && message[name] !== null)) object[name] = toValue(message[name]);
+      for (const [key, name, always, toValue] of entries) {
+        if (always || (Object.hasOwn(message, name) && message[name] !== null)) object[key] = toValue(message[name]);
       }
       return object;
     };
     this.#known.set(type, read);
     entries = type.fieldsArray
       .map((one) => one.resolve() as Field)
-      .map((field) => [field.name, !hasPresence(field), this.field(field)] as const);
+      .map((field) => [jsonKeyOf(field), field.name, !hasPresence(field), this.field(field)] as const);
     return read as (message: Message) => JsonValue;
   }
 
@@ -76,6 +76,11 @@ export class ProtobufJson {
       return (value) => (Number.isFinite(value) ? value : String(value));
     return (value) => value;
   }
+}
+
+/** ProtoJSON has extensions under their full names in brackets. */
+function jsonKeyOf({ name }: Field): string {
+  return name.startsWith(".") ? `[${name.slice(1)}]` : name;
 }
 
 /** Keys of 64 bits are kept as eight characters by protobufjs. */

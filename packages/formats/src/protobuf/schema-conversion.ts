@@ -41,9 +41,11 @@ interface Unfolding {
 const json: SqlType = { kind: "json" };
 
 function structOf(type: Type, unfolding: Unfolding): SqlType {
-  if (type.fieldsArray.length === 0 || unfolding.open.includes(type)) return json;
+  // Extensions have names that begin with a dot: they are others', and no part of the message.
+  const own = type.fieldsArray.filter(({ name }) => !name.startsWith("."));
+  if (own.length === 0 || unfolding.open.includes(type)) return json;
   const inside = { ...unfolding, open: [...unfolding.open, type] };
-  return { kind: "struct", fields: type.fieldsArray.map((field) => columnOf(field.resolve() as Field, inside)) };
+  return { kind: "struct", fields: own.map((field) => columnOf(field.resolve() as Field, inside)) };
 }
 
 function columnOf(field: Field, unfolding: Unfolding): Column {
