@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { JetStreamApi, StoredMessage } from "../jetstream/api.js";
 import { coversSubject } from "../sink/subject-match.js";
 
@@ -22,6 +23,8 @@ const FIRST_WINDOW = 16;
  */
 export async function* walkStream(api: JetStreamApi, walk: Walk): AsyncGenerator<readonly StoredMessage[]> {
   const { stream, to, subjects, signal } = walk;
+  // Each request listens to it, and a window of them is no leak.
+  setMaxListeners(0, signal);
   const wanted = ({ subject }: StoredMessage): boolean =>
     subjects.length === 0 || subjects.some((filter) => coversSubject(filter, subject));
   let window = FIRST_WINDOW;
