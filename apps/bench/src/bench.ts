@@ -28,8 +28,9 @@ export interface Bench extends AsyncDisposable {
 }
 
 const TURNS = { short: 5, long: 9 };
+const SHORT = [{ size: "100B", count: 100_000 }];
 const SIZES = [
-  { size: "100B", count: 100_000 },
+  { size: "100B", count: 200_000 },
   { size: "1KiB", count: 30_000 },
   { size: "16KiB", count: 3000 },
 ];
@@ -49,7 +50,7 @@ export async function openBench({
     profileTo,
     streams,
     serverVersion: server.version,
-    sizes: short ? SIZES.slice(0, 1) : SIZES,
+    sizes: short ? SHORT : SIZES,
     job: (entrant, payload, format, count, more = {}) => ({
       entrant,
       payload,
@@ -58,7 +59,8 @@ export async function openBench({
       servers: server.url,
       ...more,
     }),
-    race: (lane, race) => runRace(lane, race, streams, { turns, warmUp: 2, profileTo, serverPid: server.pid }),
+    race: (lane, race) =>
+      runRace(lane, race, streams, { turns, warmUp: short ? 1 : 2, profileTo, serverPid: server.pid }),
     async [Symbol.asyncDispose]() {
       await streams[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

@@ -9,6 +9,7 @@ import { decodeLane } from "./scenarios/decode.js";
 import { encodeLane } from "./scenarios/encode.js";
 import { latencyLane } from "./scenarios/latency.js";
 import { memoryLane } from "./scenarios/memory.js";
+import { metricsLane } from "./scenarios/metrics.js";
 import { pipelineLane } from "./scenarios/pipeline.js";
 import { sinkLane } from "./scenarios/sink.js";
 import { sourceLane } from "./scenarios/source.js";
@@ -23,6 +24,7 @@ const lanes: Readonly<Record<string, (bench: Bench) => Promise<Outcome[]>>> = {
   sink: sinkLane,
   pipeline: pipelineLane,
   where: whereLane,
+  metrics: metricsLane,
   latency: latencyLane,
   startup: startupLane,
   memory: memoryLane,

@@ -13,6 +13,8 @@ export interface Job {
   readonly select?: string;
   /** Its WHERE, in SQL; absent: every row. */
   readonly where?: string;
+  /** True when health and metrics are served meanwhile, and somebody asks for them all the time. */
+  readonly observed?: boolean;
   /** True when the messages come while the turn goes on, not before it. */
   readonly live?: boolean;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
 import { main } from "@x/cli";
+import { findFreePort } from "@x/nats-testkit";
 import { type Job, type OpenEntrant, streams } from "../contest/entrant.js";
 import { formatOptions } from "../encoded.js";
 import { payload } from "../flights.js";
@@ -27,12 +28,29 @@ export const ourPipeline: OpenEntrant = async (job) => {
       const state = `file:${join(folder, `state-${turn}`)}`;
       const until = job.live === true ? ["--max-rows", String(job.count)] : ["--until-caught-up"];
       const args = ["run", file, "--state", state, "--name", `bench-${turn}`, "--json", ...until];
-      const code = await main(args, { stdout: collect, stderr: collect });
+      const observer = job.observed === true ? await startObserver() : undefined;
+      const observed = observer === undefined ? [] : ["--http", observer.address];
+      const code = await main([...args, ...observed], { stdout: collect, stderr: collect });
+      observer?.stop();
       if (code !== 0) throw new Error(`nats-pipeline ended with ${code}: ${lines.join("")}`);
     },
     close: async () => rmSync(folder, { recursive: true, force: true }),
   };
 };
+
+const SCRAPE_MS = 100;
+
+/** Asks for the metrics ten times a second: what a monitoring system does in minutes. */
+async function startObserver() {
+  const address = `127.0.0.1:${await findFreePort()}`;
+  const timer = setInterval(() => {
+    fetch(`http://${address}/metrics`)
+      .then((answer) => answer.text())
+      // Not up yet, or already down.
+      .catch(() => {});
+  }, SCRAPE_MS);
+  return { address, stop: () => clearInterval(timer) };
+}
 
 function scriptOf({ servers, format, payload: name, delivery = "at_least_once", ...query }: Job): string {
   const data = payload(name);
