@@ -1,13 +1,12 @@
-import { ConnectorError, type SinkOperator, type SourceOperator, type Transform } from "@x/connector-api";
+import { ConnectorError, type SinkOperator, type SourceOperator } from "@x/connector-api";
+import type { PipelineOperators } from "@x/runtime";
 import type { PlannedPipeline, PlannedTable } from "./plan-pipelines.js";
 import { createStdoutSink } from "./stdout-sink.js";
 
-/** What a planned pipeline becomes: operators, ready to be opened. */
-export interface PipelineParts {
+/** What a planned pipeline becomes: operators, ready to be opened, and the way to make them anew. */
+export interface PipelineParts extends PipelineOperators {
   readonly name: string;
-  readonly source: SourceOperator;
-  readonly transform: Transform | undefined;
-  readonly sink: SinkOperator;
+  readonly rebuild: () => PipelineOperators;
 }
 
 /** Where the rows of a bare SELECT go. */
@@ -19,12 +18,14 @@ export interface RowOutput {
 
 /** Makes the operators of all pipelines, or none. No I/O; throws coded errors for a combination that cannot work. */
 export function buildPipelines(pipelines: readonly PlannedPipeline[], output: RowOutput): readonly PipelineParts[] {
-  return pipelines.map(({ name, source, sink, query }) => ({
-    name,
-    source: makeSource(source),
-    sink: sink === undefined ? createStdoutSink(output.stdout, output.onStdoutClosed) : makeSink(sink),
-    transform: query.engine === "identity" ? undefined : query.createTransform(),
-  }));
+  return pipelines.map(({ name, source, sink, query }) => {
+    const rebuild = (): PipelineOperators => ({
+      source: makeSource(source),
+      sink: sink === undefined ? createStdoutSink(output.stdout, output.onStdoutClosed) : makeSink(sink),
+      transform: query.engine === "identity" ? undefined : query.createTransform(),
+    });
+    return { name, ...rebuild(), rebuild };
+  });
 }
 
 function makeSource({ connector, profile, table, config, schema, name }: PlannedTable): SourceOperator {

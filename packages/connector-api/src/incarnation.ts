@@ -36,15 +36,7 @@ export async function openIncarnation(
   const latest = await abortable(store.latest(pipeline, warn), signal);
   const restored = latest && new Map(Object.entries(latest.splits));
 
-  const assertCurrent = async (): Promise<void> => {
-    const holder = await abortable(store.holder(pipeline), signal);
-    if (holder.epoch <= identity.epoch) return;
-    throw new ConnectorError(
-      "FENCED",
-      `pipeline "${pipeline}" was taken over: instance ${holder.instanceId} holds epoch ${holder.epoch}, this one (${identity.instanceId}) had ${identity.epoch}`,
-      { context: { pipeline, epoch: identity.epoch, newerEpoch: holder.epoch, newerInstance: holder.instanceId } },
-    );
-  };
+  const assertCurrent = (): Promise<void> => abortable(assertNewest(store, identity), signal);
 
   return {
     identity,
@@ -66,6 +58,17 @@ export async function openIncarnation(
       await assertCurrent();
     },
   };
+}
+
+/** Rejects with FENCED once a newer incarnation than this one has claimed its pipeline. */
+export async function assertNewest(store: CheckpointStore, { pipeline, epoch, instanceId }: Identity): Promise<void> {
+  const holder = await store.holder(pipeline);
+  if (holder.epoch <= epoch) return;
+  throw new ConnectorError(
+    "FENCED",
+    `pipeline "${pipeline}" was taken over: instance ${holder.instanceId} holds epoch ${holder.epoch}, this one (${instanceId}) had ${epoch}`,
+    { context: { pipeline, epoch, newerEpoch: holder.epoch, newerInstance: holder.instanceId } },
+  );
 }
 
 /** Eight letters and digits: unique among the incarnations of a pipeline, short enough for a consumer's name. */

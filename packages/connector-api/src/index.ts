@@ -45,7 +45,7 @@ export type { Decoder, Encoder, Format, FormatContext } from "./format.js";
 export type { Framing, FramingConfig } from "./framing.js";
 export { createNewlineFraming, framingFromOptions, framingOptions, parseFraming } from "./framing.js";
 export type { Incarnation } from "./incarnation.js";
-export { createInstanceId, openIncarnation } from "./incarnation.js";
+export { assertNewest, createInstanceId, openIncarnation } from "./incarnation.js";
 export { kindOf } from "./kind-of.js";
 export type {
   Barrier,

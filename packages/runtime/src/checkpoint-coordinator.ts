@@ -1,14 +1,18 @@
 import {
+  ConnectorError,
   type Incarnation,
   isConnectorError,
   type Logger,
   type SourceOperator,
   type SourceSnapshot,
+  toConnectorError,
 } from "@x/connector-api";
 import type { BatchQueue } from "./batch-queue.js";
 
 /** Store failures in a row after which a pipeline gives up: until then it runs on and repeats more after a crash. */
 const MAX_FAILED_CHECKPOINTS = 5;
+/** After a failure the next attempt waits, twice as long each time: a disk is not emptied within a second. */
+const RETRY_MS = { first: 200, last: 10_000 };
 
 export interface CheckpointCoordinatorOptions {
   readonly intervalMs: number;
@@ -17,6 +21,8 @@ export interface CheckpointCoordinatorOptions {
   readonly queue: BatchQueue;
   /** Hands on what the collector has begun, so that it belongs to the checkpoint. */
   readonly flushCollector: () => void;
+  /** Rows handed on so far. */
+  readonly rowsIn: () => number;
   readonly logger: Logger;
   /** Called once with the error that a checkpoint in the background failed with for good. */
   readonly onFailure: (error: unknown) => void;
@@ -29,6 +35,8 @@ export interface CheckpointCoordinatorOptions {
 export class CheckpointCoordinator {
   /** Durable checkpoints of this run. */
   completed = 0;
+  /** Rows that the last of them covers. */
+  durableRows = 0;
   /** When the last one became durable, in epoch milliseconds. */
   completedAt = Date.now();
   /** Checkpoints that failed, those that are tried again included. */
@@ -48,6 +56,8 @@ export class CheckpointCoordinator {
   /** The one that waits for those before it; whoever asks now is served by it. */
   #waiting: Promise<void> | undefined;
   #underWay = false;
+  /** No checkpoint of the timer's begins before. */
+  #notBefore = 0;
 
   constructor(options: CheckpointCoordinatorOptions) {
     this.#options = options;
@@ -62,7 +72,7 @@ export class CheckpointCoordinator {
   /** Begins a checkpoint at each interval until `stop`. */
   start(): void {
     this.#timer = setInterval(() => {
-      if (!this.#underWay) this.request().catch(() => {});
+      if (!this.#underWay && performance.now() >= this.#notBefore) this.request().catch(() => {});
     }, this.#options.intervalMs);
   }
 
@@ -105,26 +115,44 @@ export class CheckpointCoordinator {
     const startedAt = performance.now();
     flushCollector();
     const snapshot = source.snapshot(checkpointId);
+    const rows = this.#options.rowsIn();
     if (!final && textOf(snapshot) === this.#saved) return this.#unchanged(checkpointId);
     const barrier = { checkpointId, final };
     // The source flushes what it wrote for refused input, the sink what it was given: neither waits for the other.
     await Promise.all([queue.putBarrier(barrier), source.flush?.(barrier)]);
-    try {
-      await this.#save(checkpointId, snapshot);
-      this.#failed = 0;
-      this.lastMs = performance.now() - startedAt;
-      this.totalMs += this.lastMs;
-    } catch (error) {
-      this.failed += 1;
-      this.#failed += 1;
-      if (final || !isConnectorError(error) || error.retry !== "backoff" || this.#failed >= MAX_FAILED_CHECKPOINTS) {
-        throw error;
+    for (;;) {
+      try {
+        await this.#save(checkpointId, snapshot);
+        this.durableRows = rows;
+        this.#failed = 0;
+        this.lastMs = performance.now() - startedAt;
+        this.totalMs += this.lastMs;
+        return;
+      } catch (error) {
+        const delayMs = this.#delayAfter(error);
+        logger.warn(
+          { checkpointId, code: toConnectorError(error).code, delayMs },
+          `checkpoint ${checkpointId} failed and is tried again: ${toConnectorError(error).message}`,
+        );
+        // The next barrier covers this one; behind the last one comes none.
+        if (!final) return;
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
       }
-      logger.warn(
-        { checkpointId, code: error.code },
-        `checkpoint ${checkpointId} failed and is tried again: ${error.message}`,
-      );
     }
+  }
+
+  /** How long to wait after a failure. Throws what is final, and what has failed too often: no restart mends a store. */
+  #delayAfter(error: unknown): number {
+    this.failed += 1;
+    this.#failed += 1;
+    if (!isConnectorError(error) || error.retry !== "backoff") throw error;
+    if (this.#failed >= MAX_FAILED_CHECKPOINTS) {
+      const { code, message, context } = error;
+      throw new ConnectorError(code, message, { retry: "never", cause: error, context });
+    }
+    const delayMs = Math.min(RETRY_MS.last, RETRY_MS.first * 2 ** (this.#failed - 1));
+    this.#notBefore = performance.now() + delayMs;
+    return delayMs;
   }
 
   /** Nothing has moved since the last checkpoint: what it holds is durable, so nothing is written again. */

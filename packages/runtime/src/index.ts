@@ -1,7 +1,15 @@
 // For users: run operators in one process, and see how they are.
-export type { CheckpointNumbers, PipelineSpec, PipelineState, RunningPipeline } from "./pipeline.js";
+export type {
+  CheckpointNumbers,
+  PipelineOperators,
+  PipelineSpec,
+  PipelineState,
+  RunningPipeline,
+} from "./pipeline.js";
 export { startPipeline } from "./pipeline.js";
 export type { PipelineSummary } from "./pipeline-summary.js";
+export type { RestartPolicy } from "./restart-policy.js";
+export { defaultRestart } from "./restart-policy.js";
 export type { Metric } from "./telemetry/metrics.js";
 export { metrics } from "./telemetry/metrics.js";
 export { prometheusContentType, renderPrometheus } from "./telemetry/prometheus.js";

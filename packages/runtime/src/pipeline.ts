@@ -1,8 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
+  abortable,
+  assertNewest,
   type CheckpointStore,
   ConnectorError,
   createCounters,
   createSourceCollector,
+  type Downstream,
+  type Identity,
   type Logger,
   type OperatorContext,
   type OperatorCounters,
@@ -20,17 +25,31 @@ import {
 import { BatchQueue } from "./batch-queue.js";
 import { CheckpointCoordinator } from "./checkpoint-coordinator.js";
 import { type PipelineSummary, summarize } from "./pipeline-summary.js";
+import { defaultRestart, type RestartPolicy, restartDelay } from "./restart-policy.js";
 
-/** What a pipeline is made of and how it runs. */
-export interface PipelineSpec {
-  /** The identity of the pipeline: its checkpoints are kept under this name. */
-  readonly name: string;
+/** What a run of a pipeline opens, and closes. */
+export interface PipelineOperators {
   readonly source: SourceOperator;
   readonly sink: SinkOperator;
   readonly transform?: Transform | undefined;
+}
+
+/** What a pipeline is made of and how it runs. */
+export interface PipelineSpec extends PipelineOperators {
+  /** The identity of the pipeline: its checkpoints are kept under this name. */
+  readonly name: string;
+  /**
+   * Makes the operators anew, for a start behind an error that another start may cure (its `retry` is not "never").
+   * Left out: the first error is the last. What a first start rejects with always is.
+   */
+  readonly rebuild?: () => PipelineOperators;
+  /** How often and when. Default: {@link defaultRestart}. */
+  readonly restart?: RestartPolicy;
   readonly checkpoints: CheckpointStore;
   /** Time between two barriers. Default 1000. */
   readonly checkpointIntervalMs?: number;
+  /** Begin one also when so many rows were read since the last. Default: only by time. */
+  readonly checkpointRows?: number;
   /** How long a drain may take before the pipeline stops at its last checkpoint. Default 25000. */
   readonly drainTimeoutMs?: number;
   /** End once what the source held at the start has been read. */
@@ -64,10 +83,17 @@ export interface RunningPipeline {
   readonly counters: Readonly<OperatorCounters>;
   /** Milliseconds since the last durable checkpoint; undefined before the first. */
   readonly checkpointAgeMs: number | undefined;
+  /** Times its operators were made anew. */
+  readonly restarts: number;
   /** Resolves when everything is closed; never rejects: a failure is in the summary. */
   readonly finished: Promise<PipelineSummary>;
   /** Graceful: stop reading, write what was read, last checkpoint, exit code 0. */
   drain(): void;
+  /**
+   * At a checkpoint: stop behind the next one that is durable, or the one under way; what was read behind it is left
+   * for the next run. Exit code 0.
+   */
+  stopAtCheckpoint(): void;
   /** Immediate: stop where it stands; the last checkpoint is the truth. Exit code 130. */
   stop(): void;
 }
@@ -91,8 +117,12 @@ export function startPipeline(spec: PipelineSpec): RunningPipeline {
     get checkpointAgeMs() {
       return pipeline.checkpointAgeMs;
     },
+    get restarts() {
+      return pipeline.restarts;
+    },
     finished,
     drain: () => pipeline.drain(),
+    stopAtCheckpoint: () => pipeline.stopAtCheckpoint(),
     stop: () => pipeline.fail(new ConnectorError("ABORTED", `pipeline "${spec.name}" was stopped`)),
   };
 }
@@ -102,15 +132,27 @@ class Pipeline {
   #state: PipelineState = "starting";
   readonly #spec: PipelineSpec;
   readonly #logger: Logger;
-  readonly #queue = new BatchQueue(QUEUE_LIMITS);
   readonly #drain = new AbortController();
-  readonly #stop = new AbortController();
+  restarts = 0;
+  // Of one start: made anew for the next.
+  #operators: PipelineOperators;
+  #queue = new BatchQueue(QUEUE_LIMITS);
+  #stop = new AbortController();
+  #identity: Identity | undefined;
   #failure: ConnectorError | undefined;
   #coordinator: CheckpointCoordinator | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
+  /** True from `stopAtCheckpoint` on, once that checkpoint is durable: what ends after it is no failure. */
+  #ended = false;
+  /** Of earlier starts. */
+  readonly #before = { completed: 0, failed: 0, totalMs: 0, rows: 0 };
+  #futile = 0;
+  /** True once a start has been made durable: errors before that are the user's to see at once. */
+  #started = false;
 
   constructor(spec: PipelineSpec) {
     this.#spec = spec;
+    this.#operators = spec;
     this.#logger = spec.logger ?? silentLogger;
   }
 
@@ -119,7 +161,14 @@ class Pipeline {
   }
 
   get checkpoints(): CheckpointNumbers {
-    return this.#coordinator ?? { completed: 0, failed: 0, lastMs: undefined, totalMs: 0 };
+    const { completed = 0, failed = 0, totalMs = 0, lastMs } = this.#coordinator ?? {};
+    const before = this.#before;
+    return {
+      completed: before.completed + completed,
+      failed: before.failed + failed,
+      totalMs: before.totalMs + totalMs,
+      lastMs,
+    };
   }
 
   get checkpointAgeMs(): number | undefined {
@@ -129,19 +178,21 @@ class Pipeline {
 
   async run(): Promise<PipelineSummary> {
     const startedAt = performance.now();
-    try {
-      await this.#run();
-    } catch (error) {
-      this.fail(error);
-    }
+    do {
+      try {
+        await this.#run();
+      } catch (error) {
+        this.fail(error);
+      }
+      this.#coordinator?.stop();
+      await this.#close();
+    } while (await this.#startsAgain());
     clearTimeout(this.#drainTimer);
-    this.#coordinator?.stop();
-    await this.#close();
     this.#state = "finished";
     return summarize({
       name: this.#spec.name,
       counters: this.counters,
-      checkpoints: this.#coordinator?.completed ?? 0,
+      checkpoints: this.checkpoints.completed,
       durationMs: performance.now() - startedAt,
       error: this.#failure,
     });
@@ -149,24 +200,83 @@ class Pipeline {
 
   drain(): void {
     if (this.#drain.signal.aborted) return;
-    const timeoutMs = this.#spec.drainTimeoutMs ?? 25_000;
     this.#drain.abort();
-    this.#drainTimer = setTimeout(() => {
+    this.#limitEnd();
+  }
+
+  stopAtCheckpoint(): void {
+    this.#limitEnd();
+    const durable = this.#coordinator?.request() ?? Promise.resolve();
+    durable.then(
+      () => {
+        this.#ended = true;
+        this.fail(new ConnectorError("ABORTED", "stopped at a checkpoint"));
+      },
+      // A failure for good is the pipeline's.
+      () => {},
+    );
+  }
+
+  /** The first failure decides; it ends every wait. */
+  fail(error: unknown): void {
+    const failure = toConnectorError(error);
+    if (!this.#ended) this.#failure ??= failure;
+    this.#queue.fail(this.#failure ?? failure);
+    this.#stop.abort(this.#failure ?? failure);
+  }
+
+  #limitEnd(): void {
+    const timeoutMs = this.#spec.drainTimeoutMs ?? 25_000;
+    this.#drainTimer ??= setTimeout(() => {
       const message = `pipeline "${this.#spec.name}" was not drained within ${timeoutMs} ms; the next run continues at the last checkpoint`;
       this.fail(new ConnectorError("DRAIN_TIMEOUT", message));
     }, timeoutMs);
   }
 
-  /** The first failure decides; it ends every wait. */
-  fail(error: unknown): void {
-    this.#failure ??= toConnectorError(error);
-    this.#queue.fail(this.#failure);
-    this.#stop.abort(this.#failure);
+  /** Behind an error that another start may cure: waits, and makes ready for that start. */
+  async #startsAgain(): Promise<boolean> {
+    const { rebuild, restart = defaultRestart, name, checkpoints } = this.#spec;
+    const failure = this.#failure;
+    const identity = this.#identity;
+    if (failure === undefined || rebuild === undefined || identity === undefined || !this.#started) return false;
+    const { completed = 0, failed = 0, totalMs = 0, durableRows = 0 } = this.#coordinator ?? {};
+    // The checkpoint that pins the start moves nothing.
+    this.#futile = completed > 1 ? 0 : this.#futile + 1;
+    const delayMs = restartDelay(failure, this.#futile, restart);
+    if (delayMs === undefined || this.#drain.signal.aborted) return false;
+    this.#logger.warn(
+      { code: failure.code, restarts: this.restarts, delayMs },
+      `pipeline "${name}" failed and starts again at its last checkpoint: ${failure.message}`,
+    );
+    this.#before.completed += completed;
+    this.#before.failed += failed;
+    this.#before.totalMs += totalMs;
+    this.#before.rows += durableRows;
+    this.#state = "starting";
+    this.#coordinator = undefined;
+    this.#queue = new BatchQueue(QUEUE_LIMITS);
+    this.#stop = new AbortController();
+    this.#failure = undefined;
+    const signal = AbortSignal.any([this.#stop.signal, this.#drain.signal]);
+    try {
+      await sleep(delayMs, undefined, { signal });
+      // A newer instance may have taken over meanwhile: a claim now would take it back.
+      await abortable(assertNewest(checkpoints, identity), signal);
+      this.#operators = rebuild();
+    } catch (error) {
+      // A drain while nothing runs cannot end better than what it waits behind.
+      this.fail(this.#drain.signal.aborted ? failure : error);
+      return false;
+    }
+    this.restarts += 1;
+    return true;
   }
 
   async #run(): Promise<void> {
-    const { source, sink, transform, checkpoints, name } = this.#spec;
+    const { source, sink, transform } = this.#operators;
+    const { checkpoints, name, maxRows } = this.#spec;
     const incarnation = await openIncarnation(checkpoints, name, this.#logger, this.#stop.signal);
+    this.#identity = incarnation.identity;
     const context: OperatorContext = {
       identity: incarnation.identity,
       signal: this.#stop.signal,
@@ -192,10 +302,11 @@ class Pipeline {
     await source.open(sourceContext);
     if (committed !== undefined) await this.#commitStart(committed);
 
+    const rowsBefore = this.counters.rowsIn;
     const collector = createSourceCollector({
-      downstream: this.#queue,
+      downstream: this.#downstream(),
       counters: this.counters,
-      maxTotalRows: this.#spec.maxRows,
+      maxTotalRows: maxRows === undefined ? undefined : maxRows - this.#before.rows,
       onLimit: () => this.drain(),
     });
     const coordinator = new CheckpointCoordinator({
@@ -204,11 +315,13 @@ class Pipeline {
       incarnation,
       queue: this.#queue,
       flushCollector: () => collector.flush(),
+      rowsIn: () => this.counters.rowsIn - rowsBefore,
       logger: this.#logger,
       onFailure: (error) => this.fail(error),
     });
     this.#coordinator = coordinator;
     await coordinator.saveStart();
+    this.#started = true;
     this.#stop.signal.throwIfAborted();
 
     coordinator.start();
@@ -225,9 +338,34 @@ class Pipeline {
     await writing;
   }
 
+  /** The queue; with `checkpointRows` it asks for a checkpoint each time so many rows went in. */
+  #downstream(): Downstream {
+    const queue = this.#queue;
+    const { checkpointRows } = this.#spec;
+    if (checkpointRows === undefined) return queue;
+    let rows = 0;
+    return {
+      accept: (batch, bytes) => {
+        queue.accept(batch, bytes);
+        rows += batch.rows.length;
+        if (rows < checkpointRows) return;
+        rows = 0;
+        // Its failure is told to `onFailure`.
+        this.#coordinator?.request().catch(() => {});
+      },
+      get idle() {
+        return queue.idle;
+      },
+      get hasRoom() {
+        return queue.hasRoom;
+      },
+      room: () => queue.room(),
+    };
+  }
+
   /** A sink that keeps progress learns where the input begins before the first row, and before checkpoint 0 says so. */
   async #commitStart(committed: ReadonlyMap<string, SourcePosition>): Promise<void> {
-    const { source, sink } = this.#spec;
+    const { source, sink } = this.#operators;
     for (const [split, end] of source.starts?.() ?? []) {
       if (!committed.has(split)) await sink.processBatch({ rows: [], split, positions: [], end });
     }
@@ -236,7 +374,7 @@ class Pipeline {
 
   /** Moves items from the queue through the transform into the sink until the queue ends. */
   async #write(collector: SourceCollector): Promise<void> {
-    const { sink, transform } = this.#spec;
+    const { sink, transform } = this.#operators;
     const queue = this.#queue;
     for (;;) {
       const item = queue.take(transform?.preferredRows);
@@ -257,7 +395,7 @@ class Pipeline {
   }
 
   async #close(): Promise<void> {
-    const { source, sink, transform } = this.#spec;
+    const { source, sink, transform } = this.#operators;
     for (const operator of [source, sink, transform]) {
       try {
         await operator?.close();
