@@ -18,6 +18,8 @@ export interface OperatorCounters {
   bytesOut: number;
   /** Gaps in the input, each a place where data is or may be missing. */
   gaps: number;
+  /** Inputs in gaps whose extent is known. */
+  lostMessages: number;
   /** Times a lost connection came back. */
   reconnects: number;
   /** Times the source has begun anew at its position, because what it read from was lost or in doubt. */
@@ -43,7 +45,16 @@ export type OperatorEvent =
 
 export function createCounters(): OperatorCounters {
   const numbers = { rowsIn: 0, rowsOut: 0, badRows: 0, droppedRows: 0, gaps: 0, reconnects: 0, away: 0 };
-  return { ...numbers, bytesIn: 0, bytesOut: 0, rebuilds: 0, inFlight: 0, lag: undefined, awaySince: undefined };
+  return {
+    ...numbers,
+    bytesIn: 0,
+    bytesOut: 0,
+    lostMessages: 0,
+    rebuilds: 0,
+    inFlight: 0,
+    lag: undefined,
+    awaySince: undefined,
+  };
 }
 
 /**

@@ -4,8 +4,7 @@ import { compact, parseStored } from "./parse-stored.js";
 
 /**
  * Arroyo's stored JSON (`table.json`), turned into ours. A value equal to Arroyo's default counts as unset, because
- * Arroyo writes every field whether the user gave it or not; one that differs and has no meaning here is refused with
- * UNSUPPORTED, never dropped. OPTION_INVALID names the path as Arroyo has it.
+ * Arroyo writes every field whether the user gave it or not. OPTION_INVALID names the path as Arroyo has it.
  */
 export function fromArroyoTable(value: unknown): unknown {
   const { connectorType } = parseStored(arroyoTable, value, "table");
@@ -42,10 +41,6 @@ function withoutNulls(given: unknown, path: string): object {
 }
 
 function jetStreamSource(source: z.infer<typeof arroyoJetStream>): object {
-  for (const field of ["maxAckPending", "maxDeliver"] as const) {
-    if ((source[field] ?? -1) !== -1) throw unsupported(`${field} = ${source[field]}`);
-  }
-  if (source.replayPolicy === "Original") throw unsupported("replayPolicy = Original");
   return compact({
     type: "jetstream-source",
     stream: source.stream,
@@ -53,6 +48,10 @@ function jetStreamSource(source: z.infer<typeof arroyoJetStream>): object {
     filterSubjects: source.filterSubjects,
     // Explicit is Arroyo's default, so it says nothing about what the user wants.
     ackPolicy: source.ackPolicy === "None" ? "none" : source.ackPolicy === "All" ? "all" : undefined,
+    replayPolicy: source.replayPolicy === "Original" ? "original" : undefined,
+    // 0 is what the server itself takes for unset.
+    maxAckPending: unless(source.maxAckPending, -1, 0),
+    maxDeliver: unless(source.maxDeliver, -1, 0),
     ackWaitMs: milliseconds(source.ackWait, 30, 300),
     inactiveThresholdMs: milliseconds(source.inactiveThreshold, 600),
     // By table.json 0 means the stream's, which is what unset means here.
@@ -74,10 +73,6 @@ function milliseconds(given: number | undefined, ...defaults: number[]): number 
 
 function unless<T>(given: T | undefined, ...unset: T[]): T | undefined {
   return given === undefined || unset.includes(given) ? undefined : given;
-}
-
-function unsupported(what: string): ConnectorError {
-  return new ConnectorError("UNSUPPORTED", `${CONNECTOR}.sourceType.${what} is not supported by this version`);
 }
 
 const int = (min: number, max = Number.MAX_SAFE_INTEGER / 1000) => z.int().min(min).max(max).optional();

@@ -1,40 +1,47 @@
 import { isConnectorError } from "@x/connector-api";
-import type { JetStreamApi } from "./jetstream/api.js";
+import type { JetStreamApi, StreamInfo } from "./jetstream/api.js";
 import type { NatsClient } from "./nats-client.js";
 
 /** What the server at the other end can do. Asked anew after each reconnect: it may be another one. */
 export interface Capabilities {
   /** For messages. */
   readonly version: string;
-  /** Consumer `metadata` and several filters; the echo of the create call has the last word (2.10). */
+  /** Consumer `metadata`; the echo of the create call has the last word (2.10). */
   readonly consumerMetadata: boolean;
-  /** AckAll on replicated interest streams really removes what was acked (2.11). */
+  /** Several filters on one consumer (2.10). */
+  readonly severalFilters: boolean;
+  /** AckAll on replicated interest streams really removes what was acked; consumers can be paused (2.11). */
   readonly ackAllOnReplicas: boolean;
   /** A publish may expect the last sequence of another subject (2.11). */
   readonly subjectFence: boolean;
   /** Atomic batches, in streams that allow them (2.12). */
   readonly atomicBatches: boolean;
+  /** Most unacked messages that the account allows a consumer; undefined for any number, or when it is not known. */
+  readonly maxAckPending: number | undefined;
 }
 
 /**
- * By API level where there is one (2.11), else by the version of the server we are connected to, which is only a hint:
- * behind a leaf node JetStream may be another one.
+ * By the feature level of the JetStream API where there is one (2.11), else by what the stream's own information holds:
+ * both come from the servers that keep the stream. The version of the server we are connected to is but a hint, for who
+ * has no stream: behind a leaf node, or while a cluster is upgraded, JetStream may be another one.
  */
 export async function readCapabilities(
   api: JetStreamApi,
   client: NatsClient,
   signal: AbortSignal,
+  stream?: StreamInfo,
 ): Promise<Capabilities> {
-  const version = client.info?.version ?? "0.0.0";
-  const level = await api.accountInfo(signal).then(
-    (info) => info.level,
-    (error: unknown) => {
-      // The right to ask is not needed for anything else.
-      if (isConnectorError(error) && error.code === "PERMISSION_DENIED") return 0;
-      throw error;
-    },
-  );
-  return capabilitiesOf(version, level);
+  const { metadata, compression } = stream?.config ?? {};
+  const account = await api.accountInfo(signal).catch((error: unknown) => {
+    // The right to ask is not needed for anything else.
+    if (isConnectorError(error) && error.code === "PERMISSION_DENIED") return undefined;
+    throw error;
+  });
+  const level = Math.max(account?.level ?? 0, Number(metadata?.["_nats.level"] ?? 0));
+  const version = metadata?.["_nats.ver"] ?? client.info?.version ?? "0.0.0";
+  const hint = stream === undefined || level > 0 ? version : compression === undefined ? "2.9.0" : "2.10.0";
+  const cap = account?.limits?.max_ack_pending ?? -1;
+  return { ...capabilitiesOf(hint, level), version, maxAckPending: cap > 0 ? cap : undefined };
 }
 
 /** `level` is 0 where it is not known. */
@@ -44,8 +51,10 @@ export function capabilitiesOf(version: string, level: number): Capabilities {
   return {
     version,
     consumerMetadata: level >= 1 || atLeast(10),
+    severalFilters: level >= 1 || atLeast(10),
     ackAllOnReplicas: level >= 1 || atLeast(11),
     subjectFence: level >= 1 || atLeast(11),
     atomicBatches: level >= 2 || (level === 0 && atLeast(12)),
+    maxAckPending: undefined,
   };
 }

@@ -13,6 +13,7 @@ import type { OpenConnection } from "./open-connection.js";
 import { createCoreSink } from "./sink/core-sink.js";
 import { createJetStreamSink } from "./sink/jetstream-sink.js";
 import { createTransactionalSink } from "./sink/transactional-sink.js";
+import { createCompetingSource } from "./source/competing-source.js";
 import { createCoreSource } from "./source/core-source.js";
 import { createJetStreamSource } from "./source/jetstream-source.js";
 import type { TableConfig } from "./table-config.js";
@@ -50,7 +51,13 @@ export function makeOperator(
   const writing = { name, schema, badData, openEncoder, connect };
   switch (table.type) {
     case "jetstream-source":
-      return { kind: "source", operator: createJetStreamSource({ ...reading, table }) };
+      return {
+        kind: "source",
+        operator:
+          table.ordering === "none"
+            ? createCompetingSource({ ...reading, table })
+            : createJetStreamSource({ ...reading, table }),
+      };
     case "core-source":
       return { kind: "source", operator: createCoreSource({ ...reading, table }) };
     case "jetstream-sink": {

@@ -44,7 +44,8 @@ import { icon } from "./icon.js";
 import { makeReplay } from "./inspect/make-replay.js";
 import { moveSplit } from "./inspect/move-split.js";
 import { withLink } from "./inspect/with-link.js";
-import { decodeRecord } from "./jetstream/position.js";
+import { decodeShared } from "./jetstream/shared-record.js";
+import { decodeRecord } from "./jetstream/state-record.js";
 import { makeOperator, type OperatorParts } from "./make-operator.js";
 import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
@@ -228,6 +229,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
     }),
     keepsProgress: (_profile, table) => table.type === "jetstream-sink" && table.delivery === "exactly_once",
     readThrough(state) {
+      if (state.ordering === "none") return decodeShared(state).floor;
       const { lastSeq, scannedSeq } = decodeRecord(state);
       return Math.max(lastSeq, scannedSeq);
     },

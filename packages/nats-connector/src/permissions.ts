@@ -3,6 +3,7 @@ import type { ConnectionConfig } from "./connection-config.js";
 import { progressSubjects } from "./exactly-once/progress-subject.js";
 import { coversSubject } from "./sink/subject-match.js";
 import { subjectPattern, templateLiterals } from "./sink/subject-template.js";
+import { givenUpSubject } from "./source/watch-given-up.js";
 import type { JetStreamSinkTable, JetStreamSourceTable, TableConfig } from "./table-config.js";
 
 /** Subjects a NATS user needs, for the `publish` and `subscribe` allow lists of its permissions. */
@@ -70,10 +71,15 @@ function ownPermissions(request: PermissionRequest): Permissions {
   switch (table.type) {
     case "jetstream-source": {
       const asked = apiSubjects(request, ["INFO", `CONSUMER.NAMES.${table.stream}`]);
-      const needed = apiPrefixes(request).flatMap((api) => sourceSubjects(api, table, "*"));
+      const needed = apiPrefixes(request).flatMap((api) => [
+        ...streamSubjects(api, table.stream),
+        ...consumerFilters(table).flatMap((filter) => consumerSubjects(api, table.stream, "*", filter)),
+      ]);
+      const isShared = table.ordering === "none" && table.maxDeliver !== undefined;
+      const givenUp = isShared ? [givenUpSubject(table.stream, "*")] : [];
       return {
         publish: [...asked, ...needed, ...((acks ?? table.ackPolicy !== "none") ? ackSubjects(table, profile) : [])],
-        subscribe,
+        subscribe: [...subscribe, ...givenUp],
       };
     }
     case "core-source": {
@@ -95,20 +101,19 @@ function ownPermissions(request: PermissionRequest): Permissions {
   }
 }
 
+/** What a JetStream source asks of its stream. */
+export function streamSubjects(api: string, stream: string): readonly string[] {
+  return [`${api}.STREAM.INFO.${stream}`, `${api}.STREAM.MSG.GET.${stream}`];
+}
+
 /**
- * What a JetStream source cannot do without, but for acks, for a consumer's name or `*` for any. With one filter the
- * filter is part of the subject that creates a consumer, so that a user can be held to it (ADR-15).
+ * What it asks of one consumer, but for acks: for its name, or `*` for any. With one filter the filter is part of the
+ * subject that creates a consumer, so that a user can be held to it (ADR-15).
  */
-export function sourceSubjects(
-  api: string,
-  { stream, filterSubjects }: JetStreamSourceTable,
-  consumer: string,
-): readonly string[] {
-  const filter = filterSubjects.length === 1 ? `.${filterSubjects[0]}` : "";
+export function consumerSubjects(api: string, stream: string, consumer: string, filter?: string): readonly string[] {
+  const tail = filter === undefined ? "" : `.${filter}`;
   return [
-    `${api}.STREAM.INFO.${stream}`,
-    `${api}.STREAM.MSG.GET.${stream}`,
-    `${api}.CONSUMER.CREATE.${stream}.${consumer}${filter}`,
+    `${api}.CONSUMER.CREATE.${stream}.${consumer}${tail}`,
     `${api}.CONSUMER.INFO.${stream}.${consumer}`,
     `${api}.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
     `${api}.CONSUMER.DELETE.${stream}.${consumer}`,
@@ -119,6 +124,19 @@ export function sourceSubjects(
 function progressPatterns({ subject, progressSubject }: JetStreamSinkTable): readonly string[] {
   const anyone = { pipeline: "*", split: "*" };
   return progressSubjects(subject, progressSubject, anyone).map((each) => each.replaceAll(/[^.]*%2A[^.]*/g, "*"));
+}
+
+/** The filters of the consumers of a table, one by one; undefined for a consumer with none, or with several. */
+function consumerFilters({
+  partition,
+  filterSubjects,
+  deliver,
+}: JetStreamSourceTable): readonly (string | undefined)[] {
+  if (partition?.by === "filters") return partition.filters;
+  // By a number: how many filters each consumer has depends on the stream's subjects.
+  if (partition !== undefined) return [undefined, ">"];
+  if (filterSubjects.length > 0) return [filterSubjects.length === 1 ? filterSubjects[0] : undefined];
+  return [deliver.policy === "last_per_subject" ? ">" : undefined];
 }
 
 /** Ack subjects are `$JS.ACK.<stream>.…`, and `$JS.ACK.<domain>.<account>.<stream>.…` with a domain (ADR-15). */

@@ -1,4 +1,5 @@
 import { ConnectorError, type ConnectorOptions } from "@x/connector-api";
+import { streamReading } from "./jetstream-source-options.js";
 import { compact } from "./parse-stored.js";
 import { parseTable, type TableConfig } from "./table-config.js";
 
@@ -54,8 +55,6 @@ const families: readonly {
   },
 ];
 
-const deliverPolicies = ["all", "new", "last", "last_per_subject", "by_start_sequence", "by_start_time"] as const;
-
 /** Names every option of every kind of table, before anything required is pulled. */
 export function declareTableOptions(options: ConnectorOptions): void {
   const kind = kindOf(options);
@@ -72,7 +71,7 @@ function kindOf(options: ConnectorOptions): Kind | undefined {
   return options.has("stream") ? `jetstream-${type}` : `core-${type}`;
 }
 
-/** Pulls the options of a table. Throws UNSUPPORTED for what a later version brings: nothing is silently ignored. */
+/** Pulls the options of a table. */
 export function tableFromOptions(options: ConnectorOptions): TableConfig {
   options.pullString("type");
   const kind = kindOf(options) ?? "core-source";
@@ -144,57 +143,6 @@ function oneInput(options: ConnectorOptions): string {
   }
 }
 
-function streamReading(options: ConnectorOptions): object {
-  const only = (
-    name: string,
-    value: string | number | boolean | undefined,
-    supported: string | number | boolean,
-  ): void => {
-    if (value !== undefined && value !== supported) throw later(options, name, value);
-  };
-  only("on_gap", options.pullChoice("on_gap", ["fail", "skip", "earliest", "latest"]), "fail");
-  only("partitions", options.pullInt("partitions", { min: 1 }), 1);
-  for (const name of ["partition.token", "partition.filters"]) only(name, options.pullOptionalString(name), "");
-  only("ordering", options.pullChoice("ordering", ["split", "none"]), "split");
-  only("consumer.replay_policy", options.pullChoice("consumer.replay_policy", ["instant", "original"]), "instant");
-  only("consumer.max_ack_pending", options.pullInt("consumer.max_ack_pending", { min: -1 }), -1);
-  only("consumer.max_deliver", options.pullInt("consumer.max_deliver", { min: -1 }), -1);
-  return {
-    deliver: deliverFrom(options),
-    filterSubjects: options.pullList("consumer.filter_subjects"),
-    ackPolicy: options.pullChoice("consumer.ack_policy", ["auto", "none", "all", "explicit"]),
-    description: options.pullOptionalString("consumer.description"),
-    ackWaitMs: options.pullDuration("consumer.ack_wait"),
-    inactiveThresholdMs: options.pullDuration("consumer.inactive_threshold"),
-    numReplicas: options.pullInt("consumer.num_replicas", { min: 1, max: 5 }),
-    sampleFrequency: options.pullInt("consumer.sample_frequency", { min: 0, max: 100 }),
-    maxWaiting: options.pullInt("consumer.max_waiting", { min: 2 }),
-    maxBatch: options.pullInt("consumer.max_batch", { min: 1, max: 100_000 }),
-    maxBytes: options.pullBytes("consumer.max_bytes"),
-    maxExpiresMs: options.pullDuration("consumer.max_expires"),
-  };
-}
-
-function deliverFrom(options: ConnectorOptions): object | undefined {
-  const policy = options.pullChoice("deliver_policy", deliverPolicies);
-  const applies = (name: string, to: string): void => {
-    if (!options.has(name) || policy === to) return;
-    throw new ConnectorError("OPTION_CONFLICT", `option "${name}" needs deliver_policy = '${to}'`, {
-      place: options.placeOf(name),
-    });
-  };
-  applies("start_sequence", "by_start_sequence");
-  applies("start_time", "by_start_time");
-  if (policy === undefined) return undefined;
-  if (policy === "last_per_subject") throw later(options, "deliver_policy", policy);
-  if (policy === "by_start_sequence") {
-    options.pullString("start_sequence");
-    return { policy, startSequence: options.pullInt("start_sequence", { min: 1 }) };
-  }
-  if (policy === "by_start_time") return { policy, startTime: options.pullString("start_time") };
-  return { policy };
-}
-
 function coreReading(options: ConnectorOptions): object {
   return {
     queueGroup: options.pullOptionalString("queue_group"),
@@ -230,11 +178,4 @@ function publishing(options: ConnectorOptions): {
     maxInFlight: options.pullInt("publish.max_in_flight", { min: 1 }),
     maxInFlightBytes: options.pullBytes("publish.max_in_flight_bytes"),
   };
-}
-
-function later(options: ConnectorOptions, name: string, value: string | number | boolean): ConnectorError {
-  return new ConnectorError("UNSUPPORTED", `option "${name}" = ${value} comes in a later version`, {
-    place: options.placeOf(name),
-    context: { option: name },
-  });
 }

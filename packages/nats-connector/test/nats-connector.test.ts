@@ -52,21 +52,45 @@ describe("options", () => {
     });
   });
 
-  test("that come later are refused by name, not ignored", () => {
-    for (const [name, value] of [
-      ["partitions", "4"],
-      ["partition.token", "2"],
-      ["ordering", "none"],
-      ["on_gap", "skip"],
-      ["deliver_policy", "last_per_subject"],
-      ["consumer.replay_policy", "original"],
-      ["consumer.max_deliver", "5"],
-    ] as const) {
-      expect(code({ ...source, [name]: value })).toMatch(new RegExp(`^UNSUPPORTED: .*${name}`));
-    }
-    expect(table({ ...source, partitions: "1", on_gap: "fail", "consumer.rate_limit": "-1" })).toMatchObject({
-      onGap: "fail",
+  test("of a JetStream source become its table", () => {
+    const defaults = { onGap: "fail", ordering: "split", replayPolicy: "instant" };
+    expect(table({ ...source, partitions: "1", "consumer.rate_limit": "-1" })).toMatchObject(defaults);
+    expect(table({ ...source, partitions: "1", "consumer.max_deliver": "-1" })).not.toHaveProperty("partition");
+    const given = { on_gap: "latest", ordering: "none", "consumer.replay_policy": "original" };
+    expect(table({ ...source, ...given, deliver_policy: "last_per_subject" })).toMatchObject({
+      ...{ onGap: "latest", ordering: "none", replayPolicy: "original", deliver: { policy: "last_per_subject" } },
     });
+    const limits = { "consumer.max_ack_pending": "100", "consumer.max_deliver": "5", "consumer.ack_wait": "30" };
+    expect(table({ ...source, ...limits })).toMatchObject({ maxAckPending: 100, maxDeliver: 5, ackWaitMs: 30_000 });
+  });
+
+  test.each([
+    [{ partitions: "4" }, { by: "transform", count: 4 }],
+    [
+      { partitions: "4", "partition.token": "2" },
+      { by: "token", count: 4, token: 2 },
+    ],
+    [{ "partition.filters": "a.>, b.>" }, { by: "filters", filters: ["a.>", "b.>"] }],
+    [
+      { partitions: "2", "partition.filters": "a.>, b.>" },
+      { by: "filters", filters: ["a.>", "b.>"] },
+    ],
+  ])("cut a stream: %j", (options, partition) => {
+    expect(table({ ...source, ...options })).toMatchObject({ partition });
+  });
+
+  test.each([
+    [{ "partition.token": "2" }, /^OPTION_MISSING: .*"partitions"/],
+    [{ partitions: "3", "partition.filters": "a, b" }, /^OPTION_CONFLICT: partitions = 3.*has 2/],
+    [{ partitions: "3", "partition.token": "1", "partition.filters": "a" }, /^OPTION_CONFLICT/],
+    [{ "partition.filters": "a", "consumer.filter_subjects": "b" }, /^OPTION_CONFLICT/],
+    [{ partitions: "3", "consumer.filter_subjects": "b" }, /^OPTION_CONFLICT: .*partition.token/],
+    [{ ordering: "none", partitions: "3" }, /^OPTION_CONFLICT: .*"partitions" needs ordering/],
+    [{ ordering: "none", "consumer.ack_policy": "all" }, /^OPTION_CONFLICT: .*ack_policy/],
+    [{ "consumer.max_ack_pending": "0" }, /^OPTION_INVALID: .*above 0, or -1/],
+    [{ on_gap: "ignore" }, /^OPTION_INVALID: .*"skip"/],
+  ])("that contradict each other are told so: %j", (options, error) => {
+    expect(code({ ...source, ...options })).toMatch(error);
   });
 
   test("of exactly once need a stream and each other", () => {

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { ConnectorError } from "@x/connector-api";
 import { type Capabilities, readCapabilities } from "../capabilities.js";
-import type { ConsumerInfo, NamedConsumerConfig, StoredMessage, StreamInfo } from "../jetstream/api.js";
-import type { AckMode } from "../jetstream/position.js";
-import { sourceSubjects } from "../permissions.js";
-import { resolveAckMode } from "../source/resolve-stream.js";
+import type { StoredMessage, StreamInfo } from "../jetstream/api.js";
+import { consumerSubjects, streamSubjects } from "../permissions.js";
+import { type ConsumerPlan, planConsumer, planSharedConsumer } from "../source/plan-consumer.js";
+import { resolveSplits } from "../source/splits.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 import { checkFilter } from "./filter-overlap.js";
 import { type Probe, probePermissions } from "./permission-probe.js";
@@ -24,7 +24,7 @@ export function jetStreamSourceSteps(
   readSample: SampleReader | undefined,
 ): readonly TestStep[] {
   const name = `connector-test-${randomUUID().slice(0, 8)}`;
-  let found: { stream: StreamInfo; ackMode: AckMode; capabilities: Capabilities } | undefined;
+  let found: { stream: StreamInfo; plans: readonly ConsumerPlan[] } | undefined;
   const known = (): NonNullable<typeof found> => {
     if (found === undefined) throw new ConnectorError("UNEXPECTED", "used before the step that reads the stream");
     return found;
@@ -36,9 +36,8 @@ export function jetStreamSourceSteps(
       async run(signal) {
         const { api, client } = session.link;
         const stream = await api.streamInfo(table.stream, signal);
-        const capabilities = await readCapabilities(api, client, signal);
-        checkStart(table, stream);
-        found = { stream, capabilities, ackMode: resolveAckMode(table, stream, capabilities) };
+        const capabilities = await readCapabilities(api, client, signal, stream);
+        found = { stream, plans: firstConsumers(table, stream, capabilities, name) };
         const { messages, consumer_count: consumers } = stream.state;
         const { retention, subjects = [] } = stream.config;
         return `stream "${table.stream}" has ${messages} messages and ${consumers} consumers (${retention} retention, subjects ${subjects.join(", ") || "of other streams"})`;
@@ -50,7 +49,7 @@ export function jetStreamSourceSteps(
       async run(signal) {
         const { link } = session;
         const inbox = link.newInbox();
-        const publish = sourceProbes(link.api.prefix, table, name, known().ackMode);
+        const publish = sourceProbes(link.api.prefix, table.stream, known().plans);
         const subscribe = [{ subject: inbox, shown: inbox.replace(/[^.]+$/, ">") }];
         return probePermissions(link, { publish, subscribe }, signal);
       },
@@ -59,20 +58,14 @@ export function jetStreamSourceSteps(
       name: "consumer",
       doing: "creating and deleting a consumer",
       async run() {
-        const { stream, ackMode, capabilities } = known();
+        const { stream, plans } = known();
         const { retention } = stream.config;
         if (retention !== "limits") {
           return `not tried: on a stream with ${retention} retention a second consumer would take part in it`;
         }
-        const info = await session.finish(tryConsumer(session, table, name, ackMode));
-        const kept = info.config.filter_subjects?.length ?? 0;
-        if (table.filterSubjects.length > 1 && kept !== table.filterSubjects.length) {
-          throw new ConnectorError(
-            "CAPABILITY_MISSING",
-            `server ${capabilities.version} did not keep consumer.filter_subjects; several filters need 2.10`,
-          );
-        }
-        return `the server takes the consumer; ${info.num_pending} messages wait for it`;
+        const pending = await session.finish(tryConsumers(session, table.stream, plans));
+        const what = plans.length === 1 ? "the consumer" : `${plans.length} consumers`;
+        return `the server takes ${what}; ${pending} messages wait for it`;
       },
     },
     {
@@ -88,58 +81,51 @@ export function jetStreamSourceSteps(
   ];
 }
 
-/** What the server would refuse later, or take and never deliver from. */
-function checkStart({ stream, deliver }: JetStreamSourceTable, info: StreamInfo): void {
-  if (info.config.retention === "workqueue" && deliver.policy !== "all") {
-    const text = `deliver_policy = '${deliver.policy}' on work-queue stream "${stream}": it can only be read from its beginning, with 'all'`;
-    throw new ConnectorError("CONSUMER_REFUSED", text);
-  }
-  if (deliver.policy === "by_start_sequence" && deliver.startSequence > info.state.last_seq + 1) {
-    const text = `start_sequence = ${deliver.startSequence}: stream "${stream}" ends at ${info.state.last_seq}`;
-    throw new ConnectorError("OPTION_INVALID", text);
-  }
+/** The consumers that a first start would make. Throws what the source would refuse. */
+function firstConsumers(
+  table: JetStreamSourceTable,
+  stream: StreamInfo,
+  capabilities: Capabilities,
+  name: string,
+): readonly ConsumerPlan[] {
+  const request = { table, stream, capabilities, start: { kind: "configured" }, labels: {} } as const;
+  if (table.ordering === "none") return [planSharedConsumer({ ...request, name })];
+  return resolveSplits(table, stream).map((split) =>
+    planConsumer({ ...request, name: `${name}-${split.name}`, filters: split.filters }),
+  );
 }
 
 /** What the source publishes to. Its consumers' names are its own, so permissions have `*` in their place. */
-function sourceProbes(prefix: string, table: JetStreamSourceTable, name: string, ackMode: AckMode): readonly Probe[] {
-  const shown = sourceSubjects(prefix, table, "*");
-  const probes = sourceSubjects(prefix, table, name).map((subject, i) => ({ subject, shown: shown[i] ?? subject }));
-  if (ackMode === "none") return probes;
-  const ack = `$JS.ACK.${table.stream}`;
-  return [...probes, { subject: `${ack}.${name}.1.1.1.0.0`, shown: `${ack}.>` }];
+function sourceProbes(prefix: string, stream: string, plans: readonly ConsumerPlan[]): readonly Probe[] {
+  const probes = plans.flatMap(({ config: { name, filter_subject: filter }, ackMode }): readonly Probe[] => {
+    const shown = consumerSubjects(prefix, stream, "*", filter);
+    const own = consumerSubjects(prefix, stream, name, filter).map((subject, i) => ({
+      subject,
+      shown: shown[i] ?? "",
+    }));
+    const ack = `$JS.ACK.${stream}`;
+    return ackMode === "none" ? own : [...own, { subject: `${ack}.${name}.1.1.1.0.0`, shown: `${ack}.>` }];
+  });
+  return [...streamSubjects(prefix, stream).map((subject) => ({ subject })), ...probes];
 }
 
 /**
- * Creates a consumer like the source's, in memory and short-lived, and deletes it. Takes no signal: what is begun is
+ * Creates consumers like the source's, in memory and short-lived, and deletes them. Takes no signal: what is begun is
  * undone; should that be impossible, the server removes it after its inactive threshold.
  */
-async function tryConsumer(
-  { link }: TestSession,
-  table: JetStreamSourceTable,
-  name: string,
-  ackMode: AckMode,
-): Promise<ConsumerInfo> {
-  const { deliver, filterSubjects: filters } = table;
-  const config: NamedConsumerConfig = {
-    name,
-    deliver_policy: deliver.policy,
-    ...(deliver.policy === "by_start_sequence" ? { opt_start_seq: deliver.startSequence } : {}),
-    ...(deliver.policy === "by_start_time" ? { opt_start_time: deliver.startTime } : {}),
-    ack_policy: ackMode,
-    replay_policy: "instant",
-    mem_storage: true,
-    num_replicas: table.numReplicas ?? 1,
-    inactive_threshold: INACTIVE_THRESHOLD_NS,
-    ...(filters.length === 1 && filters[0] !== undefined ? { filter_subject: filters[0] } : {}),
-    ...(filters.length > 1 ? { filter_subjects: filters } : {}),
-    ...(table.maxWaiting === undefined ? {} : { max_waiting: table.maxWaiting }),
-    ...(table.sampleFrequency === undefined ? {} : { sample_freq: `${table.sampleFrequency}%` }),
-  };
-  try {
-    return await link.api.createConsumer(table.stream, config);
-  } finally {
-    await link.api.deleteConsumer(table.stream, name);
+async function tryConsumers({ link }: TestSession, stream: string, plans: readonly ConsumerPlan[]): Promise<number> {
+  let pending = 0;
+  for (const { config } of plans) {
+    const { durable_name: _, ...rest } = config;
+    try {
+      const shortLived = { ...rest, mem_storage: true, inactive_threshold: INACTIVE_THRESHOLD_NS };
+      const info = await link.api.createConsumer(stream, shortLived);
+      pending += info.num_pending;
+    } finally {
+      await link.api.deleteConsumer(stream, config.name);
+    }
   }
+  return pending;
 }
 
 /** The last message that the source would read. Rejects with STREAM_MISMATCH for a filter that can never match. */

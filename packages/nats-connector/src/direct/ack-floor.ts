@@ -3,9 +3,10 @@ import { ConnectorError, createInstanceId, type Incarnation, type Logger, type S
 import { readCapabilities } from "../capabilities.js";
 import type { ConsumerInfo, StreamInfo } from "../jetstream/api.js";
 import { parseConsumerName } from "../jetstream/consumer-name.js";
-import { encodeRecord } from "../jetstream/position.js";
+import { encodeRecord, noGaps } from "../jetstream/state-record.js";
 import type { OpenConnection } from "../open-connection.js";
-import { resolveAckMode } from "../source/resolve-stream.js";
+import { resolveAckMode } from "../source/resolve-ack-mode.js";
+import { resolveSplits } from "../source/splits.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 
 /**
@@ -87,7 +88,7 @@ export async function openAckFloor(request: AckFloorRequest): Promise<AckFloor> 
 }
 
 async function ackPolicyOf({ link, table, signal }: AckFloorRequest, stream: StreamInfo): Promise<"all" | "explicit"> {
-  const capabilities = await readCapabilities(link.api, link.client, signal);
+  const capabilities = await readCapabilities(link.api, link.client, signal, stream);
   if (table.ackPolicy === "none") {
     throw new ConnectorError(
       "OPTION_CONFLICT",
@@ -116,12 +117,16 @@ async function readFloors(
     }
   }
   return new Map(
-    [...floors].map(([split, { floor, consumer }]) => {
+    resolveSplits(table, stream).flatMap(({ name: split, cut, filters }) => {
+      const known = floors.get(split);
+      if (known === undefined) return [];
+      const { floor, consumer } = known;
       const lastSeq = passOver(stream, floor, logger);
-      const position = { lastSeq, lastTs: undefined, scannedSeq: lastSeq, consumerSeq: 0 };
+      const position = { lastSeq, lastTs: undefined, scannedSeq: lastSeq, initialUntil: undefined, consumerSeq: 0 };
       const { created } = stream;
-      const about = { stream: table.stream, domain: link.domain, created, split, filters: table.filterSubjects };
-      return [split, encodeRecord({ ...about, ...position, epoch: consumer.epoch, consumer: consumer.name, ackMode })];
+      const about = { stream: table.stream, domain: link.domain, created, split, cut, filters, gaps: noGaps };
+      const by = { epoch: consumer.epoch, consumer: consumer.name, ackMode };
+      return [[split, encodeRecord({ ...about, ...position, ...by })] as const];
     }),
   );
 }

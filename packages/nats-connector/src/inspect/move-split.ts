@@ -1,6 +1,7 @@
 import { ConnectorError, type InputPlace, type MovedSplit, type SplitState } from "@x/connector-api";
 import type { JetStreamApi } from "../jetstream/api.js";
-import { decodeRecord, nanosecondsOf } from "../jetstream/position.js";
+import { nanosecondsOf } from "../jetstream/position.js";
+import { decodeRecord } from "../jetstream/state-record.js";
 import type { TableConfig } from "../table-config.js";
 import { resolvePlace } from "./seek.js";
 

@@ -22,6 +22,8 @@ export interface JetStreamApi {
   streamNames(subject: string, signal?: AbortSignal): Promise<readonly string[]>;
   /** Creates a named consumer with `action: "create"`: an equal one is returned as it is, a different one is refused. */
   createConsumer(stream: string, config: NamedConsumerConfig, signal?: AbortSignal): Promise<ConsumerInfo>;
+  /** Gives a consumer that is there this configuration. Where delivery began cannot be changed. */
+  updateConsumer(stream: string, config: NamedConsumerConfig, signal?: AbortSignal): Promise<ConsumerInfo>;
   /** Undefined when there is no such consumer. */
   consumerInfo(stream: string, consumer: string, signal?: AbortSignal): Promise<ConsumerInfo | undefined>;
   /** Names of all consumers of a stream. */
@@ -98,7 +100,14 @@ export interface StreamConfig {
   readonly mirror?: object;
   readonly sources?: readonly object[];
   readonly sealed?: boolean;
+  /** Caps on consumers; nanoseconds (2.10). */
   readonly consumer_limits?: { readonly max_ack_pending?: number; readonly inactive_threshold?: number };
+  /** Rewrites subjects before they are stored (2.10). */
+  readonly subject_transform?: { readonly src: string; readonly dest: string };
+  /** Always there from 2.10 on. */
+  readonly compression?: string;
+  /** From 2.11 on with the server's own `_nats.level` and `_nats.ver`. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface StreamState {
@@ -125,6 +134,8 @@ export interface StreamInfo {
     readonly leader?: string;
     readonly replicas?: readonly { readonly name: string; readonly current: boolean; readonly offline?: boolean }[];
   };
+  /** The server's time (2.10). */
+  readonly ts?: string;
 }
 
 export interface SequencePair {
@@ -141,7 +152,9 @@ export interface ConsumerInfo {
   readonly num_pending: number;
   readonly num_ack_pending: number;
   readonly num_waiting: number;
+  /** Held back by an administrator, for so many nanoseconds (2.11). */
   readonly paused?: boolean;
+  readonly pause_remaining?: number;
 }
 
 export interface StoredMessage {
@@ -235,6 +248,13 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
         createVerb(stream, config),
         { stream_name: stream, config, action: "create" },
         `create a consumer on stream "${stream}"`,
+        signal,
+      ),
+    updateConsumer: (stream, config, signal) =>
+      must<ConsumerInfo>(
+        createVerb(stream, config),
+        { stream_name: stream, config, action: "update" },
+        `update consumer "${config.name}" of stream "${stream}"`,
         signal,
       ),
     async consumerInfo(stream, consumer, signal) {

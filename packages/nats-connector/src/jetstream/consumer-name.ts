@@ -1,6 +1,7 @@
 import type { Identity } from "@x/connector-api";
 
 const MAX_NAME = 255;
+const SHARED = "-shared";
 
 /**
  * `<pipeline>-<jobId>-<split>-e<epoch>-<instanceId>`, with `-r<n>` for the nth rebuild. No two processes and no two
@@ -9,6 +10,11 @@ const MAX_NAME = 255;
 export function consumerName(identity: Identity, split: string, rebuild: number): string {
   const own = `${infix(identity.jobId, split)}${identity.epoch}-${clean(identity.instanceId)}${rebuild === 0 ? "" : `-r${rebuild}`}`;
   return clean(identity.pipeline).slice(0, MAX_NAME - own.length) + own;
+}
+
+/** The consumer that all processes of a pipeline share: found by the pipeline's name alone, whatever their state. */
+export function sharedConsumerName(pipeline: string): string {
+  return `${clean(pipeline).slice(0, MAX_NAME - SHARED.length)}${SHARED}`;
 }
 
 /** True for a consumer of the same job and split that an earlier incarnation, or this one before a rebuild, has made. */

@@ -1,5 +1,4 @@
-import { ConnectorError, type JsonObject, type SourcePosition, type SplitState } from "@x/connector-api";
-import { z } from "zod";
+import { ConnectorError, type SourcePosition } from "@x/connector-api";
 
 /** A place in a stream: everything up to `lastSeq` has been read. */
 export interface StreamPosition {
@@ -24,82 +23,19 @@ export function sequenceOf(position: SourcePosition): number {
   return Number.parseInt(position as string, 10);
 }
 
-/**
- * State of one split, as a checkpoint holds it. `created` and (`lastSeq`, `lastTs`) say whether a stream is still the
- * one that was read; `scannedSeq` is how far a filtered split has seen that nothing is for it.
- */
-export interface SplitRecord {
-  readonly stream: string;
-  readonly domain: string | undefined;
-  readonly created: string;
-  readonly split: string;
-  readonly filters: readonly string[];
-  readonly lastSeq: number;
-  readonly lastTs: string | undefined;
-  readonly scannedSeq: number;
-  readonly consumerSeq: number;
-  readonly epoch: number;
-  readonly consumer: string;
-  readonly ackMode: AckMode;
-}
-
+/** How a consumer acks. */
 export type AckMode = "none" | "all" | "explicit";
-
-const sequence = z
-  .string()
-  .regex(/^\d+$/)
-  .transform(Number)
-  .refine((value) => Number.isSafeInteger(value));
-
-/** Unknown keys are let through: a later minor version may add some. */
-const record = z.object({
-  v: z.literal(1),
-  stream: z.string(),
-  domain: z.string().optional(),
-  created: z.string(),
-  split: z.string(),
-  filters: z.array(z.string()),
-  lastSeq: sequence,
-  lastTs: z.string().regex(/^\d+$/).optional(),
-  scannedSeq: sequence,
-  consumerSeq: sequence,
-  epoch: z.int(),
-  consumer: z.string(),
-  ackMode: z.enum(["none", "all", "explicit"]),
-});
-
-export function encodeRecord(state: SplitRecord): SplitState {
-  const { domain, lastTs, lastSeq, scannedSeq, consumerSeq, filters, ...rest } = state;
-  const json: JsonObject & { v: number } = {
-    v: 1,
-    ...rest,
-    filters: [...filters],
-    lastSeq: String(lastSeq),
-    scannedSeq: String(scannedSeq),
-    consumerSeq: String(consumerSeq),
-    ...(lastTs === undefined ? {} : { lastTs }),
-    ...(domain === undefined ? {} : { domain }),
-  };
-  return json;
-}
-
-/** Throws STATE_INVALID for a record of another version or shape. */
-export function decodeRecord(state: SplitState): SplitRecord {
-  const result = record.safeParse(state);
-  if (!result.success) {
-    const issue = result.error.issues[0];
-    const path = issue?.path.join(".") ?? "";
-    throw new ConnectorError("STATE_INVALID", `state of a split cannot be read: ${path}: ${issue?.message}`, {
-      context: { version: state.v },
-    });
-  }
-  const { v: _, domain, lastTs, ...rest } = result.data;
-  return { ...rest, domain, lastTs };
-}
 
 /** RFC 3339 with up to nine digits after the point, as the server prints times, in nanoseconds as decimal digits. */
 export function nanosecondsOf(time: string): string {
   const fraction = /\.(\d{1,9})/.exec(time);
   const seconds = Date.parse(time.replace(/\.\d+/, "")) / 1000;
   return (BigInt(seconds) * 1_000_000_000n + BigInt((fraction?.[1] ?? "0").padEnd(9, "0"))).toString();
+}
+
+/** The reverse: nanoseconds as RFC 3339. */
+export function timeOf(nanoseconds: bigint): string {
+  const seconds = nanoseconds / 1_000_000_000n;
+  const fraction = (nanoseconds % 1_000_000_000n).toString().padStart(9, "0");
+  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, -5)}.${fraction}Z`;
 }

@@ -19,6 +19,8 @@ export interface PullReader {
   message(message: NatsMessage, reply: string): void;
   /** The consumer is alive and idle; `lastConsumer` is what it says it has delivered. */
   idle(lastConsumer: number | undefined): void;
+  /** The consumer has another leader now; the loop goes on. */
+  leaderMoved(): void;
   /** Something may have been lost or the consumer may be gone. The loop has stopped. */
   doubt(reason: string): void;
   /** It cannot go on. The loop has stopped. */
@@ -138,6 +140,7 @@ export class PullLoop {
         break;
       case "reset":
         this.#outstanding = 0;
+        this.#reader.leaderMoved();
         break;
       case "too-large":
         this.#giveBack(status.undelivered);

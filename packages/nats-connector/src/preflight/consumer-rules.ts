@@ -2,7 +2,7 @@ import { isConnectorError } from "@x/connector-api";
 import { checkFilter, subjectsOverlap } from "../connection-test/filter-overlap.js";
 import type { ConsumerInfo } from "../jetstream/api.js";
 import type { AckMode } from "../jetstream/position.js";
-import { resolveAckMode } from "../source/resolve-stream.js";
+import { resolveAckMode } from "../source/resolve-ack-mode.js";
 import type { JetStreamSourceFacts } from "./facts.js";
 import { type Breach, ofSourceStream, type Rule, type WithStream } from "./rule.js";
 
@@ -23,7 +23,8 @@ export const consumerRules: readonly Rule[] = [
       "Acks wait for a durable checkpoint. The server delivers again what it has waited for longer than ack_wait, so every message comes again and again.",
     breach: ofSourceStream((source, { pipeline }) => {
       const { ackWaitMs } = source.table;
-      if (!isAcking(source) || ackWaitMs > 3 * pipeline.checkpointIntervalMs) return undefined;
+      if (ackWaitMs === undefined || source.table.ordering === "none" || !isAcking(source)) return undefined;
+      if (ackWaitMs > 3 * pipeline.checkpointIntervalMs) return undefined;
       return {
         message: `consumer.ack_wait is ${ackWaitMs} ms and acks follow every ${pipeline.checkpointIntervalMs} ms at best`,
         remedy: "leave consumer.ack_wait out (24h), or checkpoint more often",
@@ -40,7 +41,8 @@ export const consumerRules: readonly Rule[] = [
     breach: ofSourceStream((source, { pipeline }) => {
       const { stream, system, table } = source;
       if (!isAcking(source)) return undefined;
-      const caps = [stream.config.consumer_limits?.max_ack_pending, system.account?.limits?.max_ack_pending];
+      const ofStream = stream.config.consumer_limits?.max_ack_pending;
+      const caps = [table.maxAckPending, ofStream, system.account?.limits?.max_ack_pending];
       const cap = Math.min(...caps.map((each) => (each === undefined || each <= 0 ? Number.POSITIVE_INFINITY : each)));
       if (cap >= 4 * table.maxBatch) return undefined;
       const perSecond = Math.round(cap / (pipeline.checkpointIntervalMs / 1000));
@@ -158,7 +160,7 @@ export const consumerRules: readonly Rule[] = [
     severity: "error",
     explanation: "Servers before 2.10 drop the list of filters without a word and deliver the whole stream.",
     breach: ofSourceStream(({ table, system: { capabilities } }) => {
-      if (table.filterSubjects.length < 2 || capabilities.consumerMetadata) return undefined;
+      if (table.filterSubjects.length < 2 || capabilities.severalFilters) return undefined;
       const message = `consumer.filter_subjects has ${table.filterSubjects.length} filters and the server is ${capabilities.version}`;
       return { message, remedy: "use one filter, or nats-server 2.10 or newer" };
     }),

@@ -1,7 +1,7 @@
 import type { BadDataConfig } from "@x/connector-api";
 import type { Capabilities } from "../capabilities.js";
 import type { AccountInfo, ConsumerInfo, StreamInfo } from "../jetstream/api.js";
-import type { SplitRecord } from "../jetstream/position.js";
+import type { SplitRecord } from "../jetstream/state-record.js";
 import type {
   CoreSinkTable,
   CoreSourceTable,

@@ -1,6 +1,7 @@
 import type { PipelinePlan } from "@x/connector-api";
 import type { JetStreamApi, StreamInfo } from "../jetstream/api.js";
-import { decodeRecord, nanosecondsOf, type SplitRecord } from "../jetstream/position.js";
+import { nanosecondsOf } from "../jetstream/position.js";
+import { decodeRecord, type SplitRecord } from "../jetstream/state-record.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 import type { JetStreamSourceFacts, KnownConsumer } from "./facts.js";
 import type { Reader } from "./read-system.js";
@@ -18,7 +19,8 @@ export async function readSourceStream(
   reader: Reader,
   signal: AbortSignal,
 ): Promise<StreamFacts> {
-  const positions = [...(plan.restored?.values() ?? [])].map(decodeRecord);
+  // A shared consumer has no position: what it knows is on the server.
+  const positions = table.ordering === "none" ? [] : [...(plan.restored?.values() ?? [])].map(decodeRecord);
   const stream = await reader.askForStream(table.stream, api.streamInfo(table.stream, signal));
   if (stream === undefined) {
     return { stream, positions, consumers: undefined, next: undefined, storedAtPosition: undefined };

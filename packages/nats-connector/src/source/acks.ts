@@ -2,6 +2,7 @@ import type { AckReplyReader } from "../jetstream/ack-reply.js";
 import type { AckMode } from "../jetstream/position.js";
 import { fromClientError } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
+import { type AckCap, CapWatch } from "./ack-cap.js";
 
 const CONFIRM_TIMEOUT_MS = 5000;
 const ACKS_PER_FLUSH = 4096;
@@ -18,9 +19,14 @@ export interface Acks {
   through(streamSeq: number): Promise<void>;
 }
 
-export function createAcks(mode: AckMode, connection: OpenConnection, replies: AckReplyReader): Acks {
-  if (mode === "none") return { delivered: () => {}, through: () => Promise.resolve() };
+export function createAcks(
+  mode: Exclude<AckMode, "none">,
+  connection: OpenConnection,
+  replies: AckReplyReader,
+  cap: AckCap | undefined,
+): Acks {
   const runs = new DeliveredRuns();
+  const watch = new CapWatch(cap);
   const confirm = async (streamSeq: number, consumerSeq: number): Promise<void> => {
     const subject = replies.ackSubject(streamSeq, consumerSeq);
     await connection.client.request(subject, undefined, { timeout: CONFIRM_TIMEOUT_MS }).catch((error: unknown) => {
@@ -28,7 +34,10 @@ export function createAcks(mode: AckMode, connection: OpenConnection, replies: A
     });
   };
   return {
-    delivered: (streamSeq, consumerSeq) => runs.add(streamSeq, consumerSeq),
+    delivered(streamSeq, consumerSeq) {
+      runs.add(streamSeq, consumerSeq);
+      watch.delivered();
+    },
     async through(streamSeq) {
       const taken = runs.take(streamSeq);
       const last = taken.at(-1);
@@ -36,6 +45,7 @@ export function createAcks(mode: AckMode, connection: OpenConnection, replies: A
       try {
         if (mode === "explicit") await ackEach(taken, connection, replies);
         await confirm(last.streamSeq + last.count - 1, last.consumerSeq + last.count - 1);
+        watch.acked(taken.reduce((sum, { count }) => sum + count, 0));
       } catch (error) {
         runs.giveBack(taken);
         throw error;

@@ -2,25 +2,36 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, type Identity, isConnectorError, type Logger } from "@x/connector-api";
 import { type Capabilities, readCapabilities } from "../capabilities.js";
 import type { ConsumerInfo, NamedConsumerConfig, StreamInfo } from "../jetstream/api.js";
-import type { ConsumerConfig } from "../jetstream/consumer-config.js";
-import { consumerName, isOutdated } from "../jetstream/consumer-name.js";
+import { consumerName } from "../jetstream/consumer-name.js";
 import type { AckMode } from "../jetstream/position.js";
 import type { OpenConnection } from "../open-connection.js";
 import type { JetStreamSourceTable } from "../table-config.js";
-import { type KnownStream, resolveAckMode, resolveStream } from "./resolve-stream.js";
-import { gap } from "./split-reader.js";
+import { removeLeftovers } from "./leftovers.js";
+import { type Loss, lossError } from "./loss.js";
+import { type ConsumerPlan, planConsumer } from "./plan-consumer.js";
+import { type KnownPosition, lossUpTo, type ResolvedStart, resolveStart } from "./resolve-start.js";
+import type { Split } from "./splits.js";
 
 /** A consumer of our own, fresh, and what it starts after. */
 export interface Attachment {
   readonly consumer: string;
   readonly stream: StreamInfo;
   readonly ackMode: AckMode;
+  readonly ackCap: number | undefined;
   readonly domain: string | undefined;
   /** Sequence before the first one the consumer delivers. */
   readonly startAfter: number;
+  /** True when every position before `startAfter` is void: a first start, or one that `on_gap` sent elsewhere. */
+  readonly startsOver: boolean;
+  /** What `on_gap` lets pass. */
+  readonly loss: Loss | undefined;
   readonly pending: number;
-  /** True when a jump in the sequence is normal. */
-  readonly jumpsByDesign: boolean;
+  /** A jump in the sequence up to here is normal. */
+  readonly jumpsUntil: number;
+  /** End of the first pass of `last_per_subject`; undefined for other policies and once it is over. */
+  readonly passEnd: number | undefined;
+  /** True when the first pass was begun by an earlier consumer, so that this one is for the rest of it only. */
+  readonly resumesPass: boolean;
   /** Connection epoch in which it was made; under another one it is in doubt. */
   readonly connectionEpoch: number;
 }
@@ -29,25 +40,15 @@ export interface AttachRequest {
   readonly connection: OpenConnection;
   readonly table: JetStreamSourceTable;
   readonly identity: Identity;
-  readonly split: string;
+  readonly split: Split;
   /** 0 for the first attachment of this process. */
   readonly rebuild: number;
   /** Undefined on a first start, which takes the configured policy. */
-  readonly known:
-    | (KnownStream & {
-        /** Everything up to here has been read, or is known to be for others. */
-        readonly cursor: number;
-        /** Everything up to here is in a durable checkpoint: an acking consumer starts behind it. */
-        readonly durable: number;
-        /** Consumer of the state, when nobody may list consumers. */
-        readonly consumer: string | undefined;
-      })
-    | undefined;
+  readonly known: KnownPosition | undefined;
   readonly signal: AbortSignal;
   readonly logger: Logger;
 }
 
-const NANOSECONDS = 1_000_000;
 /** Another consumer reads the same messages of a work queue. */
 const OVERLAPS: ReadonlySet<unknown> = new Set([10099, 10100]);
 const MAX_REPLACEMENTS = 5;
@@ -59,33 +60,71 @@ const REPLACEMENT_DELAY_MS = 100;
  * nothing is lost then, since a work queue keeps what is not acked. Rejects with coded errors; makes nothing twice.
  */
 export async function attach(request: AttachRequest): Promise<Attachment> {
-  const { connection, table, known, signal } = request;
-  const { api, client, epoch: connectionEpoch } = connection;
-  const stream = await resolveStream(api, table.stream, known, signal);
-  const capabilities = await readCapabilities(api, client, signal);
-  const ackMode = resolveAckMode(table, stream, capabilities);
-  const config = describeConsumer(request, stream, ackMode, capabilities);
+  const { connection, table, split, known, signal } = request;
+  const { api, client, epoch: connectionEpoch, domain } = connection;
+  const stream = await api.streamInfo(table.stream, signal);
+  const capabilities = await readCapabilities(api, client, signal, stream);
+  const resolved: ResolvedStart =
+    known === undefined
+      ? { start: { kind: "configured" }, loss: undefined, startsOver: true }
+      : await resolveStart(api, table, stream, split.filters, known, signal);
+  const plan = planOf(request, stream, capabilities, resolved);
   const isWorkQueue = stream.config.retention === "workqueue";
   const info = isWorkQueue
-    ? await replaceOnWorkQueue(request, config)
-    : await api.createConsumer(table.stream, config, signal);
-  await checkEcho(request, stream, config, info, capabilities);
-  const startAfter = info.delivered.stream_seq;
-  if (known !== undefined) await checkGap(request, stream, startAfter);
-  if (!isWorkQueue) await removeOutdated(request);
+    ? await replaceOnWorkQueue(request, plan.config)
+    : await api.createConsumer(table.stream, plan.config, signal);
+  if (info.delivered.consumer_seq !== 0) {
+    throw new ConnectorError(
+      "POSITION_LOST",
+      `consumer "${plan.config.name}" is not fresh: somebody else uses its name`,
+    );
+  }
+  const checked = await check(request, stream, plan, info, capabilities, resolved).catch(async (error: unknown) => {
+    await api.deleteConsumer(table.stream, plan.config.name).catch(() => {});
+    throw error;
+  });
+  if (!isWorkQueue) await removeOld(request);
+  const supersedes = (stream.config.max_msgs_per_subject ?? -1) > 0;
+  const jumps = supersedes || split.filters.length > 0;
+  if (supersedes && known !== undefined && checked.loss === undefined && info.delivered.stream_seq > known.cursor) {
+    const range = { stream: table.stream, from: known.cursor + 1, to: info.delivered.stream_seq };
+    request.logger.warn(range, "messages were superseded before they were read (max_msgs_per_subject)");
+  }
   return {
-    consumer: config.name,
+    consumer: plan.config.name,
     stream,
-    ackMode,
-    domain: connection.domain,
-    startAfter,
+    ackMode: plan.ackMode,
+    ackCap: plan.ackCap,
+    domain,
+    startAfter: info.delivered.stream_seq,
+    startsOver: resolved.startsOver,
+    ...checked,
     pending: info.num_pending,
-    jumpsByDesign:
-      table.filterSubjects.length > 0 ||
-      stream.config.retention === "workqueue" ||
-      (stream.config.max_msgs_per_subject ?? -1) > 0,
+    jumpsUntil: jumps ? Number.POSITIVE_INFINITY : (checked.passEnd ?? 0),
+    resumesPass: known?.passEnd !== undefined && checked.passEnd !== undefined,
     connectionEpoch,
   };
+}
+
+function planOf(
+  { table, identity, split, rebuild, known }: AttachRequest,
+  stream: StreamInfo,
+  capabilities: Capabilities,
+  { start }: ResolvedStart,
+): ConsumerPlan {
+  const { pipeline, jobId, epoch } = identity;
+  const request = {
+    table,
+    stream,
+    capabilities,
+    name: consumerName(identity, split.name, rebuild),
+    filters: split.filters,
+    labels: { pipeline, job: jobId, split: split.name, epoch: String(epoch) },
+  };
+  const plan = planConsumer({ ...request, start });
+  // What was read and is in no durable checkpoint has to be acked by the new consumer, so it must be delivered again.
+  if (start.kind !== "after" || known === undefined || plan.ackMode === "none") return plan;
+  return planConsumer({ ...request, start: { kind: "after", sequence: Math.min(known.durable, start.sequence) } });
 }
 
 /**
@@ -95,7 +134,7 @@ export async function attach(request: AttachRequest): Promise<Attachment> {
 async function replaceOnWorkQueue(request: AttachRequest, config: NamedConsumerConfig): Promise<ConsumerInfo> {
   const { connection, table, signal } = request;
   for (let attempt = 1; ; attempt++) {
-    await removeOutdated(request);
+    await removeOld(request);
     try {
       return await connection.api.createConsumer(table.stream, config, signal);
     } catch (error) {
@@ -106,140 +145,89 @@ async function replaceOnWorkQueue(request: AttachRequest, config: NamedConsumerC
   }
 }
 
-function describeConsumer(
-  request: AttachRequest,
-  stream: StreamInfo,
-  ackMode: AckMode,
-  capabilities: Capabilities,
-): NamedConsumerConfig {
-  const { table, identity, split } = request;
-  const name = consumerName(identity, split, request.rebuild);
-  const { filterSubjects: filters } = table;
-  const common = {
-    name,
-    ...startOf(request, stream, ackMode),
-    ack_policy: ackMode,
-    replay_policy: "instant",
-    max_deliver: -1,
-    ...(filters.length === 1 && filters[0] !== undefined ? { filter_subject: filters[0] } : {}),
-    ...(filters.length > 1 ? { filter_subjects: filters } : {}),
-    ...(table.description === undefined ? {} : { description: table.description }),
-    ...(table.maxWaiting === undefined ? {} : { max_waiting: table.maxWaiting }),
-    ...(table.sampleFrequency === undefined ? {} : { sample_freq: `${table.sampleFrequency}%` }),
-    ...(table.numReplicas === undefined ? {} : { num_replicas: table.numReplicas }),
-    ...(capabilities.consumerMetadata
-      ? { metadata: { pipeline: identity.pipeline, job: identity.jobId, split, epoch: String(identity.epoch) } }
-      : {}),
-  } as const;
-  if (ackMode === "none") {
-    const inactive_threshold = table.inactiveThresholdMs * NANOSECONDS;
-    return { num_replicas: 1, ...common, mem_storage: true, inactive_threshold };
-  }
-  // Durable and without inactive_threshold: on interest streams its expiry would lose data.
-  return {
-    ...common,
-    durable_name: name,
-    ack_wait: table.ackWaitMs * NANOSECONDS,
-    max_ack_pending: -1,
-  };
+function removeOld({
+  connection,
+  table,
+  identity,
+  split,
+  rebuild,
+  known,
+  signal,
+  logger,
+}: AttachRequest): Promise<void> {
+  const own = { identity, split: split.name, rebuild, lastKnown: known?.consumer };
+  return removeLeftovers({ api: connection.api, stream: table.stream, ...own, signal, logger });
 }
 
-function startOf(
-  { table, known }: AttachRequest,
+/** What only the server's answer tells: whether it understood, what is missing, where the first pass ends. */
+async function check(
+  request: AttachRequest,
   stream: StreamInfo,
-  ackMode: AckMode,
-): Pick<ConsumerConfig, "deliver_policy" | "opt_start_seq" | "opt_start_time"> {
-  if (stream.config.retention === "workqueue") {
-    if (table.deliver.policy === "all") return { deliver_policy: "all" };
-    throw new ConnectorError(
-      "CONSUMER_REFUSED",
-      `deliver_policy = '${table.deliver.policy}' on work-queue stream "${table.stream}": it can only be read from its beginning, with 'all'`,
-    );
+  plan: ConsumerPlan,
+  info: ConsumerInfo,
+  capabilities: Capabilities,
+  resolved: ResolvedStart,
+): Promise<Pick<Attachment, "loss" | "passEnd">> {
+  const { connection, table, known, signal } = request;
+  checkEcho(stream, plan.config, info, capabilities);
+  const startAfter = info.delivered.stream_seq;
+  if (resolved.start.kind === "last-per-subject") return { loss: undefined, passEnd: known?.passEnd };
+  if (known === undefined) {
+    if (table.deliver.policy !== "last_per_subject") return { loss: undefined, passEnd: undefined };
+    // Read behind the creation: whatever came in between is part of the pass, too.
+    return { loss: undefined, passEnd: (await connection.api.streamInfo(table.stream, signal)).state.last_seq };
   }
-  if (known !== undefined) {
-    const after = ackMode === "none" ? known.cursor : Math.min(known.durable, known.cursor);
-    return { deliver_policy: "by_start_sequence", opt_start_seq: after + 1 };
+  if (resolved.startsOver) return { loss: passedOver(resolved.loss, known, startAfter), passEnd: undefined };
+  const loss = await gapBefore(request, stream, known, startAfter);
+  if (loss !== undefined && table.onGap === "fail") throw lossError(loss);
+  // It went between two questions: the next attempt sees it first.
+  if (loss !== undefined && table.onGap === "latest") throw new ConnectorError("POSITION_LOST", loss.text);
+  return { loss, passEnd: undefined };
+}
+
+/** The create answer says, in one step with the creation, where delivery begins: later than asked is an exact gap. */
+async function gapBefore(
+  { connection, table, split, signal }: AttachRequest,
+  stream: StreamInfo,
+  known: KnownPosition,
+  startAfter: number,
+): Promise<Loss | undefined> {
+  if (split.filters.length === 0 || startAfter <= known.cursor) {
+    return lossUpTo(stream, split.filters, known, startAfter);
   }
-  switch (table.deliver.policy) {
-    case "by_start_sequence":
-      if (table.deliver.startSequence > stream.state.last_seq + 1) {
-        throw new ConnectorError(
-          "OPTION_INVALID",
-          `start_sequence = ${table.deliver.startSequence}: stream "${table.stream}" ends at ${stream.state.last_seq}`,
-        );
-      }
-      return { deliver_policy: "by_start_sequence", opt_start_seq: table.deliver.startSequence };
-    case "by_start_time":
-      return { deliver_policy: "by_start_time", opt_start_time: table.deliver.startTime };
-    default:
-      return { deliver_policy: table.deliver.policy };
-  }
+  // A filtered consumer may begin later because nothing before is for it.
+  const now = await connection.api.streamInfo(table.stream, signal);
+  return lossUpTo(now, split.filters, known, Math.min(startAfter, now.state.first_seq - 1));
+}
+
+/** With its range, now that it is known where reading starts over. */
+function passedOver(loss: Loss | undefined, { cursor }: KnownPosition, startAfter: number): Loss | undefined {
+  if (loss === undefined) return undefined;
+  const from = loss.code === "DATA_GAP" ? cursor + 1 : 1;
+  const range = startAfter < from ? undefined : { from, to: startAfter };
+  return { ...loss, range, text: `${loss.text}; reading goes on behind ${startAfter}` };
 }
 
 /** Old servers drop what they do not know: what came back must be what was asked. */
-async function checkEcho(
-  { connection, table, signal }: AttachRequest,
-  stream: StreamInfo,
+function checkEcho(
+  { config: { name, subjects = [] } }: StreamInfo,
   asked: NamedConsumerConfig,
-  info: ConsumerInfo,
-  capabilities: Capabilities,
-): Promise<void> {
-  const wanted = table.filterSubjects;
-  const { filter_subjects, filter_subject } = info.config;
-  const got = filter_subjects ?? (filter_subject === undefined || filter_subject === "" ? [] : [filter_subject]);
-  const subjects = stream.config.subjects ?? [];
-  const isWholeStream = wanted.length === 1 && subjects.length === 1 && wanted[0] === subjects[0];
-  const filtersKept = [...got].sort().join() === [...wanted].sort().join() || (isWholeStream && got.length === 0);
-  if (filtersKept && info.config.ack_policy === asked.ack_policy) {
-    if (info.delivered.consumer_seq === 0) return;
-    throw new ConnectorError("POSITION_LOST", `consumer "${asked.name}" is not fresh: somebody else uses its name`);
-  }
-  await connection.api.deleteConsumer(table.stream, asked.name, signal);
+  { config }: ConsumerInfo,
+  { version }: Capabilities,
+): void {
+  const wanted = filtersOf(asked);
+  const got = filtersOf(config);
+  // A filter for all there is may come back as none.
+  const isAll = wanted.length === 1 && (wanted[0] === ">" || (subjects.length === 1 && wanted[0] === subjects[0]));
+  const filtersKept = [...got].sort().join() === [...wanted].sort().join() || (isAll && got.length === 0);
+  if (filtersKept && config.ack_policy === asked.ack_policy && config.replay_policy === asked.replay_policy) return;
   throw new ConnectorError(
     "CAPABILITY_MISSING",
-    `server ${capabilities.version} did not keep consumer.filter_subjects = '${wanted.join(", ")}'; several filters need 2.10`,
+    `server ${version} did not keep the consumer of stream "${name}" as it was asked for: filters ${wanted.join(", ") || "none"} became ${got.join(", ") || "none"}, ack policy ${asked.ack_policy} became ${config.ack_policy}`,
     { context: { wanted, got } },
   );
 }
 
-/** The create answer says, in one step with the creation, where delivery begins: later than asked is an exact gap. */
-async function checkGap(
-  { connection, table, known, signal, logger }: AttachRequest,
-  stream: StreamInfo,
-  startAfter: number,
-): Promise<void> {
-  if (known === undefined || stream.config.retention === "workqueue") return;
-  let missingTo = startAfter;
-  // A filtered consumer may begin later because nothing before is for it.
-  if (table.filterSubjects.length > 0 && startAfter > known.cursor) {
-    const { state } = await connection.api.streamInfo(table.stream, signal);
-    missingTo = Math.min(startAfter, state.first_seq - 1);
-  }
-  if (missingTo <= known.cursor) return;
-  if ((stream.config.max_msgs_per_subject ?? -1) > 0) {
-    const range = { from: known.cursor + 1, to: missingTo };
-    logger.warn(range, "messages were superseded, or removed, before they were read (max_msgs_per_subject)");
-    return;
-  }
-  throw gap(known.cursor + 1, missingTo);
-}
-
-/** Best effort: what cannot be removed now is found again at the next start. */
-async function removeOutdated(request: AttachRequest): Promise<void> {
-  const { connection, table, identity, split, rebuild, known, signal, logger } = request;
-  const { api } = connection;
-  try {
-    const names = await api.consumerNames(table.stream, signal).catch((error: unknown) => {
-      if (!isConnectorError(error) || error.code !== "PERMISSION_DENIED") throw error;
-      return known?.consumer === undefined ? [] : [known.consumer];
-    });
-    for (const name of names) {
-      if (!isOutdated(name, identity, split, rebuild)) continue;
-      await api.deleteConsumer(table.stream, name, signal);
-      logger.debug({ stream: table.stream, consumer: name }, "removed a consumer of an earlier incarnation");
-    }
-  } catch (error) {
-    if (signal.aborted) throw error;
-    logger.warn({ stream: table.stream, error: String(error) }, "could not remove consumers of earlier incarnations");
-  }
+function filtersOf({ filter_subject, filter_subjects }: Partial<NamedConsumerConfig>): readonly string[] {
+  return filter_subjects ?? (filter_subject === undefined || filter_subject === "" ? [] : [filter_subject]);
 }

@@ -6,35 +6,36 @@ import {
   type SplitCollector,
   type SplitState,
 } from "@x/connector-api";
-import {
-  decodeRecord,
-  encodeRecord,
-  parsePosition,
-  type SplitRecord,
-  type StreamPosition,
-} from "../jetstream/position.js";
+import { parsePosition, type StreamPosition } from "../jetstream/position.js";
+import { decodeRecord, encodeRecord, type GapRecord, noGaps, type SplitRecord } from "../jetstream/state-record.js";
 import type { JetStreamSourceTable } from "../table-config.js";
-import type { Attachment, AttachRequest } from "./attach.js";
+import type { Attachment } from "./attach.js";
+import { type Loss, sizeOf } from "./loss.js";
+import type { KnownPosition } from "./resolve-start.js";
+import type { Split } from "./splits.js";
 
 const NOWHERE: StreamPosition = { lastSeq: 0, lastTs: undefined, consumerSeq: 0 };
 
 /** Where one split stands: what it started from, has collected, handed on, put into checkpoints and made durable. */
 export class SplitProgress {
-  readonly split: string;
+  readonly #split: Split;
   readonly #table: JetStreamSourceTable;
   /** Undefined until a start is known: restored, committed, or resolved by the first attachment. */
   #start: StreamPosition | undefined;
   #restored: SplitRecord | undefined;
+  #isCommitted = false;
   #collected: StreamPosition = NOWHERE;
   #durable = 0;
   /** Of a filtered split: at `lastSeq` it was known that nothing up to `seenSeq` is for it. */
   #scan = { lastSeq: 0, seenSeq: 0 };
+  #passEnd: number | undefined;
+  #gaps: GapRecord = noGaps;
   #handedOn: Pick<SplitCollector<unknown>, "handedOn"> | undefined;
   /** Last sequence per checkpoint taken and not yet completed. */
   readonly #marks = new Map<number, number>();
 
-  constructor(split: string, table: JetStreamSourceTable) {
-    this.split = split;
+  constructor(split: Split, table: JetStreamSourceTable) {
+    this.#split = split;
     this.#table = table;
   }
 
@@ -43,46 +44,59 @@ export class SplitProgress {
    * PROGRESS_MISMATCH when the sink has committed less than the checkpoint says: what is between would be lost.
    */
   restore(context: SourceContext): void {
-    const state = context.restored?.get(this.split);
-    const record = state && decodeRecord(state);
-    const { stream } = this.#table;
-    if (record !== undefined && record.stream !== stream) {
-      throw new ConnectorError(
-        "STATE_INVALID",
-        `the state of pipeline "${context.identity.pipeline}" is about stream "${record.stream}", not "${stream}"; give the pipeline another name`,
-      );
-    }
+    const { name } = this.#split;
+    const state = context.restored?.get(name);
+    const record = state && checked(decodeRecord(state), this.#split, this.#table, context.identity);
+    const committed = context.committed?.get(name);
     this.#restored = record;
-    const committed = context.committed?.get(this.split);
-    if (committed !== undefined) {
-      const start = parsePosition(committed);
-      if (record !== undefined && record.lastSeq > start.lastSeq) throw behind(record, start.lastSeq, context.identity);
-      this.#begin(start, record?.scannedSeq ?? 0);
-    } else if (record !== undefined) this.#begin(positionOf(record), record.scannedSeq);
+    this.#isCommitted = context.committed !== undefined;
+    if (record === undefined && committed === undefined) return;
+    const start = committed === undefined ? positionOf(record ?? NOWHERE) : parsePosition(committed);
+    if (record !== undefined && record.lastSeq > start.lastSeq) throw behind(record, start.lastSeq, context.identity);
+    this.#passEnd = record?.initialUntil;
+    this.#gaps = record?.gaps ?? noGaps;
+    // What was not for the old filters may be for new ones.
+    const isSameFilter = record !== undefined && sameSubjects(record.filters, this.#split.filters);
+    this.#begin(start, isSameFilter ? record.scannedSeq : 0);
   }
 
   /** Where it begins, once that is resolved, as a position. */
   get start(): SourcePosition {
-    const { lastSeq, consumerSeq, lastTs = "" } = this.#begun();
-    return `${lastSeq}.${consumerSeq}.${lastTs}`;
+    return printPosition(this.#begun());
   }
 
   /** What the next attachment must continue; undefined on a first start. */
-  known(attached: Attachment | undefined): AttachRequest["known"] {
+  known(attached: Attachment | undefined): KnownPosition | undefined {
     if (this.#start === undefined) return undefined;
+    const { cursor } = this;
     return {
       created: attached?.stream.created ?? this.#restored?.created,
       lastSeq: this.#collected.lastSeq,
       lastTs: this.#collected.lastTs,
-      cursor: this.cursor,
+      cursor,
       durable: this.#durable,
+      passEnd: this.#passEnd !== undefined && cursor < this.#passEnd ? this.#passEnd : undefined,
       consumer: this.#restored?.consumer,
+      isCommitted: this.#isCommitted,
     };
   }
 
-  /** An attachment was made: on a first start it says where that is. */
-  attached(attachment: Attachment): void {
-    if (this.#start === undefined) this.#begin({ ...NOWHERE, lastSeq: attachment.startAfter }, 0);
+  /**
+   * An attachment was made. Returns the position it moves to when it does not go on where reading stopped: after a gap,
+   * in another stream, or at the first start.
+   */
+  attached({ startsOver, startAfter, loss, passEnd }: Attachment): SourcePosition | undefined {
+    this.#passEnd = passEnd;
+    if (loss !== undefined) this.passedOver(loss);
+    if (!startsOver && loss === undefined) return undefined;
+    if (startsOver) this.#marks.clear();
+    const { consumerSeq } = this.#collected;
+    this.#begin({ lastSeq: startAfter, lastTs: undefined, consumerSeq: startsOver ? 0 : consumerSeq }, 0);
+    return this.start;
+  }
+
+  passedOver(loss: Loss): void {
+    this.#gaps = withGap(this.#gaps, loss);
   }
 
   /** From here on `snapshot` means what this collector has handed on. */
@@ -112,16 +126,19 @@ export class SplitProgress {
       stream: this.#table.stream,
       domain: attachment.domain,
       created: attachment.stream.created,
-      split: this.split,
-      filters: this.#table.filterSubjects,
+      split: this.#split.name,
+      cut: this.#split.cut,
+      filters: this.#split.filters,
       lastSeq,
       lastTs,
       // A row that is still on its way must not be passed over.
       scannedSeq: lastSeq >= this.#scan.lastSeq ? Math.max(lastSeq, this.#scan.seenSeq) : lastSeq,
+      initialUntil: this.#passEnd,
       consumerSeq,
       epoch: identity.epoch,
       consumer: attachment.consumer,
       ackMode: attachment.ackMode,
+      gaps: this.#gaps,
     });
   }
 
@@ -146,6 +163,34 @@ export class SplitProgress {
   }
 }
 
+/** Throws STATE_INVALID for the state of another stream, or of one that was cut another way. */
+function checked(
+  record: SplitRecord,
+  { cut, filters }: Split,
+  { stream, partition }: JetStreamSourceTable,
+  { pipeline }: Identity,
+): SplitRecord {
+  const refuse = (what: string, wanted: string): never => {
+    const text = `the state of pipeline "${pipeline}" is about ${what}, not ${wanted}; give the pipeline another name`;
+    throw new ConnectorError("STATE_INVALID", text);
+  };
+  if (record.stream !== stream) refuse(`stream "${record.stream}"`, `"${stream}"`);
+  if (record.cut !== cut) refuse(`stream "${stream}" cut into ${record.cut}`, cut);
+  if (partition?.by === "filters" && !sameSubjects(record.filters, filters)) {
+    refuse(`"${record.filters.join(", ")}" as partition ${record.split}`, `"${filters.join(", ")}"`);
+  }
+  return record;
+}
+
+function sameSubjects(one: readonly string[], other: readonly string[]): boolean {
+  return [...one].sort().join() === [...other].sort().join();
+}
+
+function withGap({ count, lost }: GapRecord, loss: Loss): GapRecord {
+  const last = { reason: loss.reason, from: loss.range?.from, to: loss.range?.to, at: new Date().toISOString() };
+  return { count: count + 1, lost: lost + sizeOf(loss), last };
+}
+
 function behind({ lastSeq, stream }: SplitRecord, committed: number, { pipeline }: Identity): ConnectorError {
   return new ConnectorError(
     "PROGRESS_MISMATCH",
@@ -154,6 +199,10 @@ function behind({ lastSeq, stream }: SplitRecord, committed: number, { pipeline 
   );
 }
 
-function positionOf({ lastSeq, lastTs }: SplitRecord): StreamPosition {
+function positionOf({ lastSeq, lastTs }: Pick<StreamPosition, "lastSeq" | "lastTs">): StreamPosition {
   return { lastSeq, lastTs, consumerSeq: 0 };
+}
+
+function printPosition({ lastSeq, consumerSeq, lastTs = "" }: StreamPosition): string {
+  return `${lastSeq}.${consumerSeq}.${lastTs}`;
 }

@@ -1,12 +1,16 @@
-import { ConnectorError, type OperatorCounters, type SourceCollector, type SplitCollector } from "@x/connector-api";
+import { ConnectorError, type SourceCollector, type SplitCollector } from "@x/connector-api";
 import type { AckReplyReader } from "../jetstream/ack-reply.js";
+import type { StreamInfo } from "../jetstream/api.js";
 import type { PullReader } from "../jetstream/pull-loop.js";
 import type { NatsMessage } from "../nats-client.js";
 import type { Acks } from "./acks.js";
+import type { LagGauge } from "./lag-gauge.js";
 
 /** Why reading from one consumer ended. */
 export type ReadEnd =
   | { readonly kind: "caught-up" }
+  /** The first pass of `last_per_subject` is over for a consumer that was made for the rest of it. */
+  | { readonly kind: "pass-over" }
   | { readonly kind: "doubt"; readonly reason: string }
   | { readonly kind: "failed"; readonly error: ConnectorError };
 
@@ -15,18 +19,24 @@ export interface SplitReaderOptions {
   readonly cursor: number;
   /** Reading is done when the cursor reaches it or nothing is left to deliver; undefined: never. */
   readonly target: number | undefined;
-  /** True when sequences may jump by design, because of a filter or a limit per subject: a jump then says nothing. */
-  readonly jumpsByDesign: boolean;
+  /** Up to here sequences may jump by design, because of a filter or a limit per subject: a jump then says nothing. */
+  readonly jumpsUntil: number;
+  /** Messages behind it are for another consumer; undefined where all are for this one. */
+  readonly passEnd: number | undefined;
   readonly split: SplitCollector<NatsMessage>;
   readonly collector: SourceCollector;
-  readonly counters: OperatorCounters;
+  readonly lag: LagGauge;
   /** Undefined on a consumer without acks: nothing is remembered then. */
   readonly acks: Acks | undefined;
   readonly replies: AckReplyReader;
-  /** First sequence the stream still holds. */
-  firstSequence(): Promise<number>;
+  streamInfo(): Promise<StreamInfo>;
+  /** These messages are gone from the stream. True: go on behind them; false: this is for the next attachment to decide. */
+  passOver(info: StreamInfo, range: { readonly from: number; readonly to: number }): boolean;
   /** Messages the consumer has still to deliver. */
   pendingCount(): Promise<number>;
+  /** Nothing came for a while. */
+  quiet(): void;
+  leaderMoved(): void;
   ended(end: ReadEnd): void;
 }
 
@@ -44,14 +54,16 @@ export class SplitReader implements PullReader {
   position: string | undefined;
   /** Messages dropped because they had been read before. */
   duplicates = 0;
-  /** Sequences that the stream no longer held although it holds older ones. */
+  /** Sequences that were deleted one by one inside of what the stream still holds: no gap. */
   interiorDeletes = 0;
   readonly #split: SplitCollector<NatsMessage>;
   readonly #collector: SourceCollector;
   readonly #replies: AckReplyReader;
   readonly #acks: Acks | undefined;
   readonly #options: SplitReaderOptions;
-  readonly #target: number;
+  /** The last message that counts. */
+  readonly #last: number;
+  readonly #passEnd: number;
   readonly #stopsWhenEmpty: boolean;
   /** Number of the last delivery. */
   consumerSeq = 0;
@@ -68,9 +80,10 @@ export class SplitReader implements PullReader {
     this.#collector = options.collector;
     this.#replies = options.replies;
     this.#acks = options.acks;
-    this.#target = options.target ?? Number.POSITIVE_INFINITY;
-    this.#stopsWhenEmpty = options.target !== undefined;
-    this.#trustedSeq = options.jumpsByDesign ? Number.POSITIVE_INFINITY : 0;
+    this.#passEnd = options.passEnd ?? Number.POSITIVE_INFINITY;
+    this.#last = Math.min(this.#passEnd, options.target ?? Number.POSITIVE_INFINITY);
+    this.#stopsWhenEmpty = options.target !== undefined || options.passEnd !== undefined;
+    this.#trustedSeq = options.jumpsUntil;
   }
 
   get hasRoom(): boolean {
@@ -97,8 +110,12 @@ export class SplitReader implements PullReader {
       throw lostInFlight(this.consumerSeq, lastConsumer);
     }
     if (this.#held !== undefined) return;
-    this.#options.counters.lag = 0;
+    this.#options.quiet();
     if (this.#stopsWhenEmpty) this.#finishWhenEmpty();
+  }
+
+  leaderMoved(): void {
+    this.#options.leaderMoved();
   }
 
   doubt(reason: string): void {
@@ -119,37 +136,45 @@ export class SplitReader implements PullReader {
         this.#acks?.delivered(streamSeq, replies.consumerSeq);
         return;
       }
+      if (streamSeq > this.#passEnd) {
+        this.#finish();
+        return;
+      }
       if (streamSeq > this.#trustedSeq) {
         this.#hold(message);
         return;
       }
-      this.interiorDeletes += streamSeq - this.cursor - 1;
     }
     const position = replies.position(reply);
     this.#split.collect(message.data, position, message);
     this.cursor = streamSeq;
     this.position = position;
     if (this.#acks !== undefined) this.#acks.delivered(streamSeq, replies.consumerSeq);
-    if ((streamSeq & LAG_MASK) === 0) this.#options.counters.lag = replies.pending(reply);
-    if (streamSeq >= this.#target || (this.#stopsWhenEmpty && replies.pending(reply) === 0)) this.#finish();
+    if ((streamSeq & LAG_MASK) === 0) this.#options.lag.set(replies.pending(reply));
+    if (streamSeq >= this.#last || (this.#stopsWhenEmpty && replies.pending(reply) === 0)) this.#finish();
   }
 
   /** Nothing behind the jump may be handed on before it is known to be none: a checkpoint would pass over the gap. */
   #hold(message: NatsMessage): void {
     const held = [message];
     this.#held = held;
-    this.#options.firstSequence().then(
-      (firstSeq) => {
-        if (!this.#done) this.#release(held, firstSeq);
+    this.#options.streamInfo().then(
+      (info) => {
+        if (!this.#done) this.#release(held, info);
       },
       () => this.doubt("the stream did not say what is missing"),
     );
   }
 
-  #release(held: readonly NatsMessage[], firstSeq: number): void {
+  #release(held: readonly NatsMessage[], info: StreamInfo): void {
     this.#held = undefined;
+    const gone = { from: this.cursor + 1, to: this.#sequenceOf(held[0]) - 1 };
+    if (info.state.first_seq <= gone.from) this.interiorDeletes += gone.to - gone.from + 1;
+    else if (!this.#options.passOver(info, gone)) {
+      this.doubt(`messages behind ${this.cursor} are gone`);
+      return;
+    }
     try {
-      if (firstSeq > this.cursor + 1) throw gap(this.cursor + 1, this.#firstHeld(held) - 1);
       // The answer is younger than every message held: what they jump over was not yet behind the first sequence.
       this.#trustedSeq = Number.POSITIVE_INFINITY;
       for (const message of held) {
@@ -164,8 +189,8 @@ export class SplitReader implements PullReader {
     }
   }
 
-  #firstHeld(held: readonly NatsMessage[]): number {
-    this.#replies.read(held[0]?.reply ?? "");
+  #sequenceOf(message: NatsMessage | undefined): number {
+    this.#replies.read(message?.reply ?? "");
     return this.#replies.streamSeq;
   }
 
@@ -182,7 +207,11 @@ export class SplitReader implements PullReader {
   }
 
   #finish(): void {
-    this.#options.counters.lag = 0;
+    if (this.#options.passEnd !== undefined) {
+      this.#end({ kind: "pass-over" });
+      return;
+    }
+    this.#options.lag.set(0);
     this.#end({ kind: "caught-up" });
   }
 
@@ -191,15 +220,6 @@ export class SplitReader implements PullReader {
     this.#done = true;
     this.#options.ended(end);
   }
-}
-
-/** Rows `from..to` are gone before they were read. */
-export function gap(from: number, to: number): ConnectorError {
-  return new ConnectorError(
-    "DATA_GAP",
-    `messages ${from}..${to} were removed from the stream (retention or purge) before they were read`,
-    { context: { from, to, lost: to - from + 1 } },
-  );
 }
 
 function lostInFlight(last: number, next: number): ConnectorError {

@@ -10,7 +10,7 @@ const defaults = {
 /** The defaults of this package. */
 const ours = {
   ...{ type: "jetstream-source", stream: "S", deliver: { policy: "all" }, onGap: "fail", filterSubjects: [] },
-  ...{ ackPolicy: "auto", ackWaitMs: 86_400_000, inactiveThresholdMs: 300_000, maxBatch: 1000 },
+  ...{ ackPolicy: "auto", replayPolicy: "instant", ordering: "split", maxBatch: 1000 },
   ...{ maxBytes: 8_388_608, maxExpiresMs: 30_000 },
 };
 const source = "table.connectorType.sourceType";
@@ -78,22 +78,22 @@ export const tables: readonly ArroyoDocument[] = [
     loaded: { description: "d", sampleFrequency: 30 },
   },
   {
-    pins: "replayPolicy Original is refused",
+    pins: "replayPolicy Original",
     kind: "table",
     stored: stream({ replayPolicy: "Original" }),
-    refused: ["UNSUPPORTED", `${source}.replayPolicy`],
+    loaded: { replayPolicy: "original" },
   },
   {
-    pins: "maxAckPending is refused",
+    pins: "maxAckPending and maxDeliver",
     kind: "table",
-    stored: stream({ maxAckPending: 5 }),
-    refused: ["UNSUPPORTED", `${source}.maxAckPending`],
+    stored: stream({ maxAckPending: 5, maxDeliver: 6 }),
+    loaded: { maxAckPending: 5, maxDeliver: 6 },
   },
   {
-    pins: "maxDeliver is refused",
+    pins: "a maxDeliver below -1 does not wrap",
     kind: "table",
-    stored: stream({ maxDeliver: 5 }),
-    refused: ["UNSUPPORTED", `${source}.maxDeliver`],
+    stored: stream({ maxDeliver: -2 }),
+    refused: ["OPTION_INVALID", `${source}.maxDeliver`],
   },
   {
     pins: "a lower-case ackPolicy is not Arroyo's",

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { parseCheckpoint } from "@x/connector-api";
 import { expect, it } from "vitest";
-import { decodeRecord, encodeRecord } from "../../src/jetstream/position.ts";
+import { decodeRecord, encodeRecord } from "../../src/jetstream/state-record.ts";
 
 const docs = readFileSync(new URL("../../../../docs/checkpoints.md", import.meta.url), "utf8");
 

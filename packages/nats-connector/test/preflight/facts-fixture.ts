@@ -1,7 +1,7 @@
 import { failOnBadData } from "@x/connector-api";
 import { capabilitiesOf } from "../../src/capabilities.js";
 import type { ConsumerInfo, StreamConfig, StreamInfo, StreamState } from "../../src/jetstream/api.js";
-import type { SplitRecord } from "../../src/jetstream/position.js";
+import { noGaps, type SplitRecord } from "../../src/jetstream/state-record.js";
 import type {
   CoreSinkFacts,
   CoreSourceFacts,
@@ -42,6 +42,9 @@ export const recordOf = (more: Partial<SplitRecord> = {}): SplitRecord => ({
   domain: undefined,
   created: CREATED,
   split: "0",
+  cut: "one split",
+  initialUntil: undefined,
+  gaps: noGaps,
   filters: [],
   lastSeq: 50,
   lastTs: undefined,

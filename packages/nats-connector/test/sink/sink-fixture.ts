@@ -153,7 +153,12 @@ export async function observe(url: string, user?: { user: string; pass: string }
     api,
     async createStream(config) {
       const stream = config as { name: string };
-      await api(`STREAM.CREATE.${stream.name}`, { subjects: ["out.>"], storage: "file", ...config });
+      const create = (): Promise<Record<string, unknown>> =>
+        api(`STREAM.CREATE.${stream.name}`, { subjects: ["out.>"], storage: "file", ...config });
+      // A busy server removes a deleted stream's store behind its answer, and one made at once may find it again.
+      const foundAgain = ({ did_create, state }: Record<string, unknown>): boolean =>
+        did_create === true && (state as { last_seq: number }).last_seq > 0;
+      while (foundAgain(await create())) await api(`STREAM.DELETE.${stream.name}`);
     },
     async stateOf(stream) {
       const info = await api(`STREAM.INFO.${stream}`);

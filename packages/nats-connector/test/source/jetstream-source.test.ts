@@ -233,13 +233,11 @@ describe("nothing is lost silently", () => {
 
   test("a recreated stream is refused, whether longer or shorter", async () => {
     const restored = await position("AGAIN", 10);
-    await fixture.jsm.streams.delete("AGAIN");
-    await fixture.fill("AGAIN", 20);
+    await fixture.refill("AGAIN", 20);
     const longer = host({ stream: "AGAIN" }, { restored, identity: { epoch: 2 } });
     await expect(longer.open()).rejects.toMatchObject({ code: "STREAM_REPLACED", exitCode: 4 });
     await longer.source.close();
-    await fixture.jsm.streams.delete("AGAIN");
-    await fixture.fill("AGAIN", 5);
+    await fixture.refill("AGAIN", 5);
     const shorter = host({ stream: "AGAIN" }, { restored, identity: { epoch: 2 } });
     await expect(shorter.open()).rejects.toMatchObject({ code: "STREAM_REGRESSED", exitCode: 4 });
     await shorter.source.close();

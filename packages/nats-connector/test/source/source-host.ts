@@ -13,8 +13,11 @@ import {
   type SourceSnapshot,
 } from "@x/connector-api";
 import { type OpenConnection, openConnection } from "../../src/open-connection.js";
+import { createCompetingSource } from "../../src/source/competing-source.js";
 import { createJetStreamSource } from "../../src/source/jetstream-source.js";
-import { type JetStreamSourceTable, parseTable } from "../../src/table-config.js";
+import type { SourceOptions } from "../../src/source/source-link.js";
+import type { JetStreamSourceTable } from "../../src/table-config.js";
+import { parseTable } from "../../src/table-config.js";
 
 export const jobId = (): string => randomUUID().slice(0, 8);
 
@@ -24,6 +27,7 @@ export interface HostOptions {
   readonly untilCaughtUp?: boolean;
   readonly assertCurrent?: () => Promise<void>;
   readonly requestCheckpoint?: () => Promise<void>;
+  readonly committed?: SourceContext["committed"];
   /** Room for this many rows until `take` is called; default: no end. */
   readonly capacity?: number;
 }
@@ -78,6 +82,7 @@ export function createHost(source: SourceOperator, options: HostOptions = {}): S
     assertCurrent: options.assertCurrent ?? (() => Promise.resolve()),
     untilCaughtUp: options.untilCaughtUp ?? false,
     restored: options.restored,
+    committed: options.committed,
     ...(options.requestCheckpoint && { requestCheckpoint: options.requestCheckpoint }),
   };
   const hasRoom = (): boolean => rows < capacity;
@@ -143,12 +148,24 @@ export function connectTo(url: string): (context: OperatorContext) => Promise<Op
     );
 }
 
+/** A source with `ordering = 'none'`. */
+export function sharedSource(url: string, table: Partial<JetStreamSourceTable> & { stream: string }): SourceOperator {
+  return createCompetingSource(optionsOf(url, { ...table, ordering: "none" }));
+}
+
 export function streamSource(url: string, table: Partial<JetStreamSourceTable> & { stream: string }): SourceOperator {
-  return createJetStreamSource({
+  return createJetStreamSource(optionsOf(url, table));
+}
+
+function optionsOf(
+  url: string,
+  table: Partial<JetStreamSourceTable> & { stream: string },
+): SourceOptions<JetStreamSourceTable> {
+  return {
     table: parseTable({ type: "jetstream-source", ...table }) as JetStreamSourceTable,
     connect: connectTo(url),
     openDecoder: () => Promise.resolve(textDecoder),
     deserialization: { badData: { behavior: "fail" }, metadata: [] },
     connectTimeoutMs: 3000,
-  });
+  };
 }

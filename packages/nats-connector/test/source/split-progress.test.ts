@@ -1,9 +1,9 @@
 import { createCounters, type SourceContext, type SplitState, silentLogger } from "@x/connector-api";
 import { describe, expect, test } from "vitest";
-import { encodeRecord } from "../../src/jetstream/position.js";
+import { encodeRecord, noGaps } from "../../src/jetstream/state-record.js";
 import { SplitProgress } from "../../src/source/split-progress.js";
+import type { JetStreamSourceTable } from "../../src/table-config.js";
 import { parseTable } from "../../src/table-config.js";
-import type { JetStreamSourceTable } from "../../src/table-config.ts";
 
 const table = parseTable({ type: "jetstream-source", stream: "IN" }) as JetStreamSourceTable;
 
@@ -13,10 +13,13 @@ function stateAt(lastSeq: number, scannedSeq = lastSeq): SplitState {
     domain: undefined,
     created: "2026-01-01T00:00:00Z",
     split: "0",
+    cut: "one split",
     filters: [],
     lastSeq,
     lastTs: undefined,
     scannedSeq,
+    initialUntil: undefined,
+    gaps: noGaps,
     consumerSeq: 0,
     epoch: 1,
     consumer: "c",
@@ -36,7 +39,7 @@ function restored(state: SplitState | undefined, committed: string | undefined):
     restored: state && new Map([["0", state]]),
     committed: committed === undefined ? new Map() : new Map([["0", committed]]),
   };
-  const progress = new SplitProgress("0", table);
+  const progress = new SplitProgress({ name: "0", cut: "one split", filters: [] }, table);
   progress.restore(context);
   return progress;
 }
@@ -65,7 +68,7 @@ describe("where a split starts", () => {
   test("is where the first attachment is, on a first start", () => {
     const progress = restored(undefined, undefined);
     expect(() => progress.start).toThrow(/before open/);
-    progress.attached({ startAfter: 41 } as never);
+    progress.attached({ startAfter: 41, startsOver: true } as never);
     expect(progress.start).toBe("41.0.");
   });
 });

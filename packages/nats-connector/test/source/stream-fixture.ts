@@ -1,5 +1,5 @@
 import { type NatsServer, startNatsServer } from "@x/nats-testkit";
-import { connect, type JetStreamManager, type NatsConnection, type StreamConfig } from "nats";
+import { connect, type JetStreamManager, type NatsConnection, type StreamConfig, type StreamInfo } from "nats";
 import { afterAll, beforeAll } from "vitest";
 
 /** One server for a test file, and a plain client beside the one under test. */
@@ -9,6 +9,8 @@ export interface StreamFixture {
   readonly jsm: JetStreamManager;
   /** Makes stream S on subjects `S.>` and publishes "1", "2" … "count" to `S.k0`, `S.k1`, `S.k2` in turn. */
   fill(stream: string, count: number, config?: Partial<StreamConfig>): Promise<void>;
+  /** Deletes the stream and makes another one under its name. */
+  refill(stream: string, count: number, config?: Partial<StreamConfig>): Promise<void>;
   publish(stream: string, from: number, to: number): Promise<void>;
 }
 
@@ -34,6 +36,8 @@ export function withStreams(): StreamFixture {
       );
     }
   };
+  const add = (stream: string, config: Partial<StreamConfig>): Promise<StreamInfo> =>
+    jsm.streams.add({ name: stream, subjects: [`${stream}.>`], ...config });
   return {
     get server() {
       return server;
@@ -45,7 +49,13 @@ export function withStreams(): StreamFixture {
       return jsm;
     },
     async fill(stream, count, config = {}) {
-      await jsm.streams.add({ name: stream, subjects: [`${stream}.>`], ...config });
+      await add(stream, config);
+      await publish(stream, 1, count);
+    },
+    async refill(stream, count, config = {}) {
+      // A busy server removes the store behind its answer, and a stream made at once may find its messages again.
+      do await jsm.streams.delete(stream);
+      while ((await add(stream, config)).state.last_seq > 0);
       await publish(stream, 1, count);
     },
     publish,

@@ -1,0 +1,250 @@
+import {
+  ConnectorError,
+  isConnectorError,
+  type SourceCollector,
+  type SourceContext,
+  type SourceFinish,
+  type SourceOperator,
+  type SourceSnapshot,
+  type SplitCollector,
+} from "@x/connector-api";
+import { PullLoop, type PullSizes } from "../jetstream/pull-loop.js";
+import { decodeShared, encodeShared, type SharedRecord } from "../jetstream/shared-record.js";
+import { describeJetStreamMessage } from "../message-metadata.js";
+import type { NatsMessage } from "../nats-client.js";
+import type { OpenConnection } from "../open-connection.js";
+import type { JetStreamSourceTable } from "../table-config.js";
+import { ackCapFor } from "./ack-cap.js";
+import { CompetingReader } from "./competing-reader.js";
+import { LagGauge } from "./lag-gauge.js";
+import { reportLoss } from "./loss.js";
+import { PauseWatch } from "./pause-watch.js";
+import { createPullPace } from "./pull-pace.js";
+import { retryAttach } from "./retry-attach.js";
+import { openSharedConsumer, type SharedConsumer } from "./shared-consumer.js";
+import { handOnBeforeFailing, opened, openSourceLink, type SourceLink, type SourceOptions } from "./source-link.js";
+import { UnackedMessages } from "./unacked-messages.js";
+import { watchGivenUp } from "./watch-given-up.js";
+
+const SPLIT = "0";
+const FLOOR_INTERVAL_MS = 10_000;
+const CAUGHT_UP_INTERVAL_MS = 500;
+
+/**
+ * Reads a stream in any order, side by side with every other process of the same pipeline: `ordering = 'none'`. They
+ * share one consumer, which knows what is acked; here, that is what is in a durable checkpoint. What a process leaves
+ * unacked goes to another after `ack_wait`: at least once.
+ */
+export function createCompetingSource(options: SourceOptions<JetStreamSourceTable>): SourceOperator {
+  return new CompetingSource(options);
+}
+
+class CompetingSource implements SourceOperator {
+  readonly name: string;
+  readonly #options: SourceOptions<JetStreamSourceTable>;
+  readonly #pace: (connection: OpenConnection, signal: AbortSignal) => PullSizes;
+  #link: SourceLink | undefined;
+  #consumer: SharedConsumer | undefined;
+  #unacked: UnackedMessages | undefined;
+  #split: SplitCollector<NatsMessage> | undefined;
+  /** What is known of the stream, for when the consumer vanishes. */
+  #known: SharedRecord | undefined;
+  #handedOn = 0;
+  #floorAt = 0;
+  /** Messages in a checkpoint that is taken and not yet completed, as a count. */
+  readonly #marks = new Map<number, number>();
+
+  constructor(options: SourceOptions<JetStreamSourceTable>) {
+    const { table, rateLimit } = options;
+    this.#options = options;
+    this.#pace = createPullPace(table, 1, rateLimit);
+    this.name = `nats stream ${table.stream}`;
+  }
+
+  async open(context: SourceContext): Promise<void> {
+    const { table, connectTimeoutMs } = this.#options;
+    const deadline = Date.now() + connectTimeoutMs;
+    if (context.committed !== undefined) {
+      throw new ConnectorError(
+        "OPTION_CONFLICT",
+        "delivery = 'exactly_once' needs positions in order, and ordering = 'none' has none; leave one of them out",
+      );
+    }
+    this.#restore(context);
+    const input = { stream: table.stream, subjects: table.filterSubjects };
+    this.#link = await openSourceLink(this.#options, input, context);
+    const { connection } = this.#link;
+    await this.#attach(context, deadline);
+    this.#unacked = new UnackedMessages(connection, ackCapFor(this.#consumer?.ackCap, context));
+    if (table.maxDeliver !== undefined) watchGivenUp(connection, opened(this.#consumer).info, table.stream, context);
+  }
+
+  async run(context: SourceContext, collector: SourceCollector): Promise<SourceFinish> {
+    const link = opened(this.#link);
+    link.initialize(collector, describeJetStreamMessage);
+    this.#split = collector.split<NatsMessage>(SPLIT);
+    const stop = AbortSignal.any([context.signal, context.drain, link.lost]);
+    const marking = setInterval(() => this.#unacked?.markInProgress(), opened(this.#consumer).ackWaitMs / 3);
+    try {
+      const caughtUp = await this.#readAll(context, collector, stop);
+      if (context.signal.aborted) return "immediate";
+      if (link.lost.aborted) throw link.lost.reason;
+      collector.flush();
+      return caughtUp ? "final" : "graceful";
+    } catch (error) {
+      if (context.signal.aborted) return "immediate";
+      if (link.lost.aborted) throw link.lost.reason;
+      await handOnBeforeFailing(context, collector);
+      throw error;
+    } finally {
+      clearInterval(marking);
+    }
+  }
+
+  snapshot(checkpointId: number): SourceSnapshot {
+    const { info, stream } = opened(this.#consumer);
+    this.#handedOn = Math.max(this.#handedOn, this.#unacked?.countAt(this.#split?.handedOn) ?? 0);
+    this.#marks.set(checkpointId, this.#handedOn);
+    const floor = this.#known?.floor ?? info.ack_floor.stream_seq;
+    const place = { stream: stream.config.name, created: stream.created, consumer: info.name };
+    return new Map([[SPLIT, encodeShared({ ...place, floor, handedOn: this.#handedOn })]]);
+  }
+
+  async flush(): Promise<void> {
+    await this.#link?.flush();
+  }
+
+  async checkpointCompleted(checkpointId: number): Promise<void> {
+    const count = this.#marks.get(checkpointId);
+    for (const id of this.#marks.keys()) if (id <= checkpointId) this.#marks.delete(id);
+    if (count !== undefined) await this.#unacked?.ack(count);
+    await this.#learnFloor();
+    await this.#link?.connection.boundary();
+  }
+
+  async close(): Promise<void> {
+    const link = this.#link;
+    this.#link = undefined;
+    await link?.close();
+  }
+
+  /** Throws STATE_INVALID for the state of another stream, or of one that was read in order. */
+  #restore({ restored, identity }: SourceContext): void {
+    const { stream } = this.#options.table;
+    for (const state of restored?.values() ?? []) {
+      const known = decodeShared(state);
+      if (known.stream !== stream) {
+        throw new ConnectorError(
+          "STATE_INVALID",
+          `the state of pipeline "${identity.pipeline}" is about stream "${known.stream}", not "${stream}"; give the pipeline another name`,
+        );
+      }
+      this.#known = known;
+    }
+  }
+
+  async #attach(context: SourceContext, deadline: number): Promise<void> {
+    const { connection } = opened(this.#link);
+    const { table } = this.#options;
+    const { logger, identity } = context;
+    const signal = AbortSignal.any([context.signal, context.drain, connection.lost]);
+    const before = this.#consumer?.info.created;
+    const { pipeline } = identity;
+    const consumer = await retryAttach({ connection, signal, logger, deadline }, () =>
+      openSharedConsumer({ connection, table, pipeline, known: this.#known, signal, logger }),
+    );
+    if (before !== undefined && before !== consumer.info.created) this.#unacked?.forget();
+    if (consumer.loss !== undefined) reportLoss(consumer.loss, table.onGap, SPLIT, context);
+    this.#consumer = consumer;
+    this.#learn(consumer.info.ack_floor.stream_seq);
+  }
+
+  /** True when everything was read and acked by all; false when it was stopped. */
+  async #readAll(context: SourceContext, collector: SourceCollector, stop: AbortSignal): Promise<boolean> {
+    for (;;) {
+      const end = await this.#read(context, collector, stop);
+      if (end === "caught-up") return true;
+      if (end === undefined) return false;
+      if (isConnectorError(end)) throw end;
+      context.logger.info({ event: "rebuild", stream: this.#options.table.stream, reason: end }, "pulling anew");
+      context.onEvent?.({ type: "rebuild", reason: end });
+      context.counters.rebuilds += 1;
+      try {
+        await opened(this.#link).connection.whenConnected(stop);
+        await this.#attach(context, Number.POSITIVE_INFINITY);
+      } catch (error) {
+        if (stop.aborted) return false;
+        throw error;
+      }
+    }
+  }
+
+  /** Pulls until it ends: undefined when it was stopped, a text for what another attempt may mend. */
+  #read(
+    context: SourceContext,
+    collector: SourceCollector,
+    stop: AbortSignal,
+  ): Promise<"caught-up" | string | ConnectorError | undefined> {
+    const { connection } = opened(this.#link);
+    const target = { stream: this.#options.table.stream, consumer: opened(this.#consumer).info.name };
+    const lag = new LagGauge(context.counters);
+    const pause = new PauseWatch(target, connection.api, context, lag);
+    if (stop.aborted) return Promise.resolve(undefined);
+    return new Promise((resolve) => {
+      const reader = new CompetingReader({
+        split: opened(this.#split),
+        collector,
+        unacked: opened(this.#unacked),
+        quiet: () => pause.look(),
+        waiting: (count) => lag.set(count),
+        leaderMoved: () => context.logger.info({ event: "leader-moved", ...target }, "the consumer has a new leader"),
+        ended: (end) => finish(end),
+      });
+      const loop = new PullLoop(connection, target, this.#pace(connection, stop), reader);
+      const unlisten = connection.listen({ disconnected: () => reader.doubt("the connection was lost") });
+      const look = (): void => {
+        this.#isCaughtUp().then(
+          (done) => void (done && finish("caught-up")),
+          () => {},
+        );
+      };
+      const looking = context.untilCaughtUp ? setInterval(look, CAUGHT_UP_INTERVAL_MS) : undefined;
+      const stopped = (): void => finish(undefined);
+      const finish = (end: "caught-up" | string | ConnectorError | undefined): void => {
+        loop.stop();
+        unlisten();
+        clearInterval(looking);
+        stop.removeEventListener("abort", stopped);
+        resolve(end);
+      };
+      stop.addEventListener("abort", stopped, { once: true });
+      loop.start();
+      if (context.untilCaughtUp) look();
+    });
+  }
+
+  /** Nothing waits, and nobody else has anything left that might come back. */
+  async #isCaughtUp(): Promise<boolean> {
+    const { connection } = opened(this.#link);
+    const { info, stream } = opened(this.#consumer);
+    const now = await connection.api.consumerInfo(stream.config.name, info.name);
+    if (now === undefined) return false;
+    const delivered = now.num_pending === 0 || now.delivered.stream_seq >= stream.state.last_seq;
+    return delivered && now.num_ack_pending <= opened(this.#unacked).size;
+  }
+
+  async #learnFloor(): Promise<void> {
+    if (Date.now() - this.#floorAt < FLOOR_INTERVAL_MS) return;
+    this.#floorAt = Date.now();
+    const { info, stream } = opened(this.#consumer);
+    const now = await this.#link?.connection.api.consumerInfo(stream.config.name, info.name);
+    if (now !== undefined) this.#learn(now.ack_floor.stream_seq);
+  }
+
+  #learn(floor: number): void {
+    const { info, stream } = opened(this.#consumer);
+    const before = this.#known?.created === stream.created ? this.#known.floor : 0;
+    const place = { stream: stream.config.name, created: stream.created, consumer: info.name };
+    this.#known = { ...place, floor: Math.max(floor, before), handedOn: this.#handedOn };
+  }
+}
