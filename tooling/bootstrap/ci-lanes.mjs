@@ -34,6 +34,18 @@ export const CI_LANES = [
     run: runInContainers,
   },
   {
+    name: "node",
+    shows: "Node 22, 24 and 26: installed packages load and compile, the quick start runs",
+    limitMinutes: 6,
+    run: vitestLane(["apps/e2e/test/node-versions"]),
+  },
+  {
+    name: "soak",
+    shows: "two minutes under load: memory, files, consumers and checkpoints stay flat",
+    limitMinutes: 5,
+    run: vitestLane(["/soak-", ...leaveOut("*.nightly.test.ts")]),
+  },
+  {
     name: "bench",
     shows: "no ratio of speed is below its floor",
     limitMinutes: 10,

@@ -14,6 +14,18 @@ export const NIGHTLY_LANES = [
     limitMinutes: 120,
     run: vitestLane([".nightly.test.ts", "--no-file-parallelism"]),
   },
+  {
+    name: "soak",
+    shows: "half an hour under load: memory, files, consumers and checkpoints stay flat",
+    limitMinutes: 40,
+    run: vitestLane(["/soak-"], { E2E_SOAK_MINUTES: "30" }),
+  },
+  ...[2, 3, 4].map((seed) => ({
+    name: `cluster, seed ${seed}`,
+    shows: "the disturbances of the cluster lane in another order, with other times",
+    limitMinutes: 10,
+    run: vitestLane(["cluster-disturbed"], { E2E_SEED: String(seed) }),
+  })),
 ];
 
 /**

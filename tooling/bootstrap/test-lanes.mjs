@@ -6,7 +6,7 @@ import { leaveOut, vitestLane } from "./vitest-lane.mjs";
 export const FIRST_E2E = "(quick-start|readme|errors|examples)";
 
 /** How the names of test files begin that have a lane of their own, wherever they are. */
-export const OWN_LANES = ["chaos-", "cluster-", "docker-"];
+export const OWN_LANES = ["chaos-", "cluster-", "docker-", "matrix-", "node-versions", "soak-"];
 
 /** @type {readonly import("./lane-runner.mjs").Lane[]} */
 export const TEST_LANES = [

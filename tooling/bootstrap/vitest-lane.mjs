@@ -4,13 +4,14 @@ import { readTestCounts } from "./test-counts.mjs";
 /**
  * A lane that runs vitest and counts the tests it ran.
  * @param {readonly string[]} args files to run, flags
+ * @param {NodeJS.ProcessEnv} env more of it for the tests
  * @returns {import("./lane-runner.mjs").Lane["run"]}
  */
-export function vitestLane(args) {
+export function vitestLane(args, env = {}) {
   return async ({ runner }) => {
     const report = join(runner.makeTemporaryFolder("vitest-"), "report.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const { code } = await runner.run("vitest", ["run", ...reporters, ...args], { show: true });
+    const { code } = await runner.run("vitest", ["run", ...reporters, ...args], { show: true, env });
     return readTestCounts(report, code);
   };
 }
