@@ -1,4 +1,8 @@
 // For users: sources and sinks in code, and the connector for hosts and engines.
+
+// For hosts: what exactly once needs and how it will be kept, before anything runs.
+export type { Capabilities } from "./capabilities.js";
+export { capabilitiesOf } from "./capabilities.js";
 export type { ConnectionConfig } from "./connection-config.js";
 export type { AckFloor } from "./direct/ack-floor.js";
 export type { EventListener, EventOf, EventType } from "./direct/direct-events.js";
@@ -9,6 +13,8 @@ export { natsKvCheckpoints } from "./direct/nats-kv-checkpoints.js";
 export type { DirectOptions } from "./direct/open-operator.js";
 export type { OpenSinkOptions, OpenSourceOptions } from "./direct.js";
 export { openSink, openSource } from "./direct.js";
+export type { ExactlyOncePlan, ExactlyOnceRequest } from "./exactly-once/plan-exactly-once.js";
+export { planExactlyOnce } from "./exactly-once/plan-exactly-once.js";
 
 // For implementors: the port that a NATS client must satisfy to be handed in.
 export type {

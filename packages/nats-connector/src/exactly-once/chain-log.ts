@@ -31,8 +31,7 @@ export async function readChain(
   readonly claimed: StoredProgress | undefined;
 }> {
   const claimed = await readProgress(link, place, signal);
-  const { state } = await link.api.streamInfo(place.stream, signal);
-  const lastSeq = state.last_seq;
+  const lastSeq = await lastSequence(link, place, signal);
   for (let seq = lastSeq; seq > lastSeq - MAX_BIDS; seq--) {
     const message = seq <= 0 ? undefined : await link.api.getMessage(place.stream, { seq }, signal);
     const record = message && progressIn(message, place);
@@ -40,6 +39,8 @@ export async function readChain(
       // A clean stop has said all in its progress, and a transaction always does.
       const isWhole = claimed === undefined || claimed.record.mode === "atomic" || claimed.record.final === true;
       if (isWhole) return { last: claimed, lastSeq, claimed };
+      // Rolled up in this moment by somebody who is still writing: another look will tell.
+      if (message === undefined && (await lastSequence(link, place, signal)) !== lastSeq) throw moving(place);
       throw notAlone(place, seq, message);
     }
     if (record.broken === true) throw notAlone(place, seq, message);
@@ -61,7 +62,7 @@ export async function countChain(
   n: number,
   signal: AbortSignal,
 ): Promise<number> {
-  const { last_seq: lastSeq } = (await link.api.streamInfo(place.stream, signal)).state;
+  const lastSeq = await lastSequence(link, place, signal);
   if (lastSeq < claim.seq) throw wentBack(place, claim.seq, lastSeq);
   for (const seq of new Set([Math.min(claim.seq + 1 + n, lastSeq), lastSeq])) {
     const message = await link.api.getMessage(place.stream, { seq }, signal);
@@ -98,6 +99,10 @@ function progressIn(message: StoredMessage, { subject }: ProgressPlace): Progres
   return parseProgress(Buffer.from(line.slice(PROGRESS_HEADER.length + 2), "latin1").toString(), place);
 }
 
+async function lastSequence(link: OpenConnection, { stream }: ProgressPlace, signal: AbortSignal): Promise<number> {
+  return (await link.api.streamInfo(stream, signal)).state.last_seq;
+}
+
 function isOwn(record: ProgressRecord, { identity, split }: ProgressPlace): boolean {
   return record.pipeline === identity.pipeline && record.split === split;
 }
@@ -113,6 +118,10 @@ function notAlone(
     `sink.sole_writer = true, but message ${seq} of stream "${stream}", among or behind those of pipeline "${identity.pipeline}", ${what}: somebody else writes into the stream; set allow_atomic on the stream (server 2.12 or later) and start under a new name, or keep others out`,
     { context: { option: "sink.sole_writer", stream, sequence: seq, subject: message?.subject } },
   );
+}
+
+function moving({ stream }: ProgressPlace): ConnectorError {
+  return new ConnectorError("SERVER_UNAVAILABLE", `stream "${stream}" is being written to while its end is read`);
 }
 
 function wentBack({ stream, identity }: ProgressPlace, claimSeq: number, lastSeq: number): ConnectorError {

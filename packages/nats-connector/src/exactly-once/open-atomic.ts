@@ -7,7 +7,7 @@ import { AtomicLane } from "./atomic-lane.js";
 import { AtomicPublisher } from "./atomic-publisher.js";
 import { readChain } from "./chain-log.js";
 import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
-import { claimSplit, type Outlook, type ProgressPlace, readProgress, unclean } from "./progress-log.js";
+import { claimSplit, type Outlook, type ProgressPlace, readProgress } from "./progress-log.js";
 
 /** Server memory and one write to its store bound a batch in bytes. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -75,6 +75,5 @@ async function lookAt({ link }: ExactlyOnceSetting, place: ProgressPlace, signal
   const { mode, final, epoch } = last?.record ?? { mode: "atomic", epoch: 0 };
   const claim = `Nats-Expected-Last-Subject-Sequence: ${last?.seq ?? 0}\r\n`;
   if (mode === "atomic" || final === true) return { last, epoch, claim };
-  if (mode === "chain") return { last: (await readChain(link, place, signal)).last, epoch, claim };
-  throw unclean(place, mode);
+  return { last: (await readChain(link, place, signal)).last, epoch, claim };
 }

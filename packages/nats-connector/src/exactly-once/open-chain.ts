@@ -6,7 +6,7 @@ import { chooseGuard } from "./chain-guard.js";
 import { countChain, markBroken, readChain } from "./chain-log.js";
 import { CHAIN_HEADER_BYTES, CHAIN_SLACK, ChainPublisher } from "./chain-publisher.js";
 import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
-import { claimSplit, type Outlook, progressHeaders, unclean } from "./progress-log.js";
+import { claimSplit, type Outlook, progressHeaders } from "./progress-log.js";
 
 /** Claims the one split there is by the first message of its chain. */
 export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnceTarget): Promise<Attached> {
@@ -19,7 +19,6 @@ export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnce
   const guard = chooseGuard(server, config, subject, identity.instanceId);
   const look = async (signal: AbortSignal): Promise<Outlook> => {
     const { last, lastSeq, claimed } = await readChain(link, place, signal);
-    if (last?.record.mode === "fenced-msgid" && last.record.final !== true) throw unclean(place, last.record.mode);
     return {
       last,
       epoch: Math.max(last?.record.epoch ?? 0, claimed?.record.epoch ?? 0),

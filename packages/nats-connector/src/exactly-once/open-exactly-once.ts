@@ -45,13 +45,7 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
   return max_msg_size > 0 ? { ...attached, maxMessageBytes: max_msg_size } : attached;
 }
 
-const open = {
-  atomic: openAtomic,
-  chain: openChain,
-  "fenced-msgid": (): never => {
-    throw new ConnectorError("UNSUPPORTED", "exactly once by fenced-msgid comes in a later version");
-  },
-};
+const open = { atomic: openAtomic, chain: openChain };
 
 function impossible(
   stream: string,

@@ -12,7 +12,7 @@ export interface ExactlyOnceRequest {
   readonly splits: readonly string[];
   /** The sink's stream as the server has it. */
   readonly stream: StreamConfig;
-  readonly server: Pick<Capabilities, "version" | "subjectFence" | "atomicBatches">;
+  readonly server: Pick<Capabilities, "version" | "atomicBatches">;
 }
 
 /** How exactly once is kept, or what would make it possible. */
@@ -38,7 +38,7 @@ export type ExactlyOncePlan =
 
 /**
  * Chooses how a sink keeps outputs and progress together: `atomic` where server and stream can, else `chain` for a
- * declared sole writer, else `fenced-msgid` for a table with message ids. Pure: `explain` shows what `run` will do.
+ * declared sole writer. Pure: `explain` shows what `run` will do.
  */
 export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   const { table, stream, server, splits } = request;
@@ -61,11 +61,6 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
     const because = "each output expects the one before it, since sink.sole_writer = true";
     return { mode: "chain", because, progress, notes };
   }
-  if (isFit && messageId !== undefined && server.subjectFence && (stream.duplicate_window ?? 0) > 0) {
-    const because = "each output carries its message_id and expects the claim, within the stream's duplicate_window";
-    return { mode: "fenced-msgid", because, progress, notes };
-  }
-
   const reasons = [...closed];
   if (!server.atomicBatches) reasons.push(`server ${server.version} has no atomic batches`);
   else if (stream.allow_atomic !== true) reasons.push(`stream "${stream.name}" does not set allow_atomic`);
@@ -131,9 +126,6 @@ function remediesOf(
   else if (stream.allow_atomic !== true) remedies.push("set allow_atomic on the stream");
   if (!table.soleWriter && splits.length === 1) {
     remedies.push("or declare sink.sole_writer = true when nobody else writes into the stream");
-  }
-  if (table.messageId === undefined && server.subjectFence) {
-    remedies.push("or give message_id, for exactly once within the stream's duplicate_window");
   }
   return [...remedies, "or take delivery = 'at_least_once'"];
 }

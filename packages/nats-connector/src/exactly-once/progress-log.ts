@@ -225,12 +225,3 @@ export function fenced({ identity, split }: ProgressPlace, epoch: number, holder
     { context: { pipeline, split, epoch, newerEpoch: holder.epoch, newerInstance: holder.instanceId } },
   );
 }
-
-/** Says that the mode of an earlier run cannot be left without a clean stop in it. */
-export function unclean({ identity, split }: ProgressPlace, mode: ExactlyOnceMode): ConnectorError {
-  return new ConnectorError(
-    "PROGRESS_MISMATCH",
-    `pipeline "${identity.pipeline}" last wrote split "${split}" by ${mode} and was not stopped in an orderly way, so what it wrote last is not known; run it once more with the settings it had and stop it, or start under a new name`,
-    { context: { pipeline: identity.pipeline, split, mode } },
-  );
-}

@@ -2,7 +2,7 @@ import { ConnectorError, type SourcePosition } from "@x/connector-api";
 import { z } from "zod";
 
 /** How outputs and progress are kept together. */
-export type ExactlyOnceMode = "atomic" | "chain" | "fenced-msgid";
+export type ExactlyOnceMode = "atomic" | "chain";
 
 /**
  * How far a split has been written: `position` is the last input all of whose outputs are in the stream (null: none).
@@ -41,7 +41,7 @@ const sequence = z.int().min(0);
 /** Unknown keys are let through: a later minor version may add some. */
 const record = z.object({
   v: z.literal(1),
-  mode: z.enum(["atomic", "chain", "fenced-msgid"]),
+  mode: z.enum(["atomic", "chain"]),
   pipeline: z.string(),
   stream: z.string(),
   split: z.string(),

@@ -9,9 +9,9 @@ const stream = {
   duplicate_window: 120e9,
 } as const;
 const servers = {
-  "2.10": { version: "2.10.27", subjectFence: false, atomicBatches: false },
-  "2.11": { version: "2.11.9", subjectFence: true, atomicBatches: false },
-  "2.15": { version: "2.15.1", subjectFence: true, atomicBatches: true },
+  "2.10": { version: "2.10.27", atomicBatches: false },
+  "2.11": { version: "2.11.9", atomicBatches: false },
+  "2.15": { version: "2.15.1", atomicBatches: true },
 };
 type Given = Partial<Omit<ExactlyOnceRequest, "server" | "stream" | "table">> & {
   server?: keyof typeof servers;
@@ -37,8 +37,6 @@ describe("exactly once is kept", () => {
     ["chain", { server: "2.10", table: { soleWriter: true, messageId: "{id}" } }],
     // What the old server does not know it may have stored all the same.
     ["chain", { server: "2.11", stream: atomic, table: { soleWriter: true } }],
-    ["fenced-msgid", { table: { messageId: "{id}" } }],
-    ["fenced-msgid", { server: "2.11", table: { messageId: "{id}" } }],
   ] as const)("by %s for %j", (mode, given) => {
     expect(plan(given)).toMatchObject({ mode, progress: new Map([["0", "out.__progress.p.0"]]) });
   });
@@ -56,7 +54,7 @@ describe("exactly once is kept", () => {
 
 describe("exactly once is refused", () => {
   it.each([
-    ["without allow_atomic", {}, /allow_atomic/, /set allow_atomic.*sink.sole_writer.*message_id.*at_least_once/],
+    ["without allow_atomic", {}, /allow_atomic/, /set allow_atomic.*sink.sole_writer.*at_least_once/],
     ["by an old server", { server: "2.10" }, /2.10.27 has no atomic batches/, /2.12 or later.*sink.sole_writer/],
     [
       "where progress is not captured",
