@@ -1,14 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import type { Job } from "./entrant.js";
+import type { Job, Timing } from "./entrant.js";
 import type { Answer, Request } from "./entrant-process.js";
-
-/** Time of one turn. */
-export interface Timing {
-  readonly ms: number;
-  /** CPU that the entrant's process used meanwhile, all its threads. */
-  readonly cpuMs: number;
-}
 
 /** An entrant in a process of its own, so that no entrant meets another one's garbage or deoptimized code. */
 export interface RunningEntrant {

@@ -19,13 +19,21 @@ export interface Job {
   readonly live?: boolean;
 }
 
+/** Time of one turn. */
+export interface Timing {
+  readonly ms: number;
+  /** CPU that the entrant's process used meanwhile, all its threads. */
+  readonly cpuMs: number;
+}
+
 /** One way of doing the work of a lane. Lives as long as its process; turns come one at a time. */
 export interface Entrant {
   /**
    * Does everything that need not be timed (connecting, making a consumer) and resolves to the work itself, which
-   * resolves when the last message is done with. Turns are numbered over the whole contest.
+   * resolves when the last message is done with; to a timing of its own where this process only looks on. Turns are
+   * numbered over the whole contest.
    */
-  prepare(turn: number): Promise<() => Promise<void>>;
+  prepare(turn: number): Promise<() => Promise<void> | Promise<Timing>>;
   close(): Promise<void>;
 }
 

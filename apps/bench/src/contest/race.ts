@@ -1,6 +1,6 @@
 import { quantile } from "../quantile.js";
-import type { Job } from "./entrant.js";
-import { type RunningEntrant, startEntrant, type Timing } from "./entrant-runner.js";
+import type { Job, Timing } from "./entrant.js";
+import { type RunningEntrant, startEntrant } from "./entrant-runner.js";
 import type { Outcome } from "./outcome.js";
 import { cpuOfProcess } from "./server-cpu.js";
 import type { BenchStreams } from "./streams.js";
