@@ -3,6 +3,7 @@ import { checkCommand } from "./commands/check.js";
 import { checkpointCommand } from "./commands/checkpoint.js";
 import { devCommand } from "./commands/dev.js";
 import { dlqCommand } from "./commands/dlq.js";
+import { explainCommand } from "./commands/explain.js";
 import { runCommand } from "./commands/run.js";
 import { tailCommand } from "./commands/tail.js";
 import { verifyCommand } from "./commands/verify.js";
@@ -17,6 +18,7 @@ export interface CliCommand {
 export const commands: readonly CliCommand[] = [
   runCommand,
   checkCommand,
+  explainCommand,
   checkpointCommand,
   tailCommand,
   dlqCommand,

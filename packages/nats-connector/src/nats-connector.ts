@@ -51,6 +51,7 @@ import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
 import { type LinkContext, type OpenConnection, openConnection } from "./open-connection.js";
 import { compact, describeStored } from "./parse-stored.js";
+import { explainFacts } from "./preflight/explain.js";
 import { judge } from "./preflight/preflight.js";
 import { readFacts } from "./preflight/read-facts.js";
 import { createMissing } from "./provision/create-missing.js";
@@ -294,6 +295,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
     autocomplete: (profile, signal) => autocomplete(dialler(profile), signal),
     moveSplit: ({ name, profile, table }, state, place, signal) =>
       withLink(name, dialler(profile), signal, ({ api }) => moveSplit(api, table, state, place, signal)),
+    explain: async (plan, signal) => explainFacts(await readFacts(plan, dialler, signal)),
     preflight: async (plan, signal) => judge(await readFacts(plan, dialler, signal)),
     profileFromOptions(options) {
       options.declare(connections.connectionOptions);

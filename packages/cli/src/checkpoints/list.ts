@@ -1,11 +1,11 @@
 import type { CheckpointStore } from "@x/connector-api";
 import type { Output } from "../main.js";
 import { renderTable } from "../render/table.js";
+import type { ScriptFlags } from "../script-flags.js";
 import { withState } from "./with-state.js";
 
-export interface ListFlags {
+export interface ListFlags extends ScriptFlags {
   readonly state: string;
-  readonly json?: boolean;
 }
 
 /** One pipeline of a state, as `checkpoint ls --json` prints it. */
@@ -20,8 +20,8 @@ interface KeptPipeline {
 }
 
 /** `nats-pipeline checkpoint ls` */
-export function listCheckpoints(flags: ListFlags, output: Output): Promise<number> {
-  return withState(flags.state, flags.json === true, output, async (store) => {
+export function listCheckpoints(file: string | undefined, flags: ListFlags, output: Output): Promise<number> {
+  return withState(flags, file, output, async (store) => {
     const pipelines: KeptPipeline[] = [];
     for (const name of await store.pipelines()) pipelines.push(await readPipeline(store, name));
     if (flags.json === true) {

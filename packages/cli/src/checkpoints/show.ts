@@ -9,26 +9,23 @@ import {
 } from "@x/connector-api";
 import type { Output } from "../main.js";
 import { renderRecord } from "../render/record.js";
+import type { ScriptFlags } from "../script-flags.js";
 import { withState } from "./with-state.js";
 
-export interface ShowFlags {
+export interface ShowFlags extends ScriptFlags {
   readonly state: string;
   readonly checkpoint?: string;
-  readonly json?: boolean;
 }
 
 /** `nats-pipeline checkpoint show` */
 export function showCheckpoint(pipeline: string, flags: ShowFlags, output: Output): Promise<number> {
-  return withState(flags.state, flags.json === true, output, async (store) => {
-    const checkpoint = await findCheckpoint(store, nameOf(pipeline), flags.checkpoint);
+  const file = existsSync(pipeline) ? pipeline : undefined;
+  return withState(flags, file, output, async (store) => {
+    const name = flags.name ?? (file === undefined ? pipeline : basename(file, extname(file)));
+    const checkpoint = await findCheckpoint(store, name, flags.checkpoint);
     output.stdout.write(flags.json === true ? `${JSON.stringify(checkpoint)}\n` : renderRecord({ ...checkpoint }));
     return 0;
   });
-}
-
-/** An SQL file stands for the pipeline that `run` names after it. */
-function nameOf(pipeline: string): string {
-  return existsSync(pipeline) ? basename(pipeline, extname(pipeline)) : pipeline;
 }
 
 /** The last checkpoint of a pipeline, or the one named `<epoch>-<id>`. USAGE, with what there is, when it is not kept. */

@@ -19,25 +19,28 @@ export const checkpointCommand: CliCommand = {
         `\nExamples:\n${lines.map((line) => `  nats-pipeline checkpoint ${line}\n`).join("")}`.trimEnd(),
       );
 
-    examples(group.command("ls"), "ls", "ls --state file:/var/lib/pipelines --json")
+    const list = examples(group.command("ls"), "ls", "ls jobs.sql --state nats-kv:pipelines --json");
+    list
       .description("List the pipelines of a state and the checkpoints that are kept of each.")
-      .option(...stateFlag)
-      .option("--json", "one JSON object on stdout")
-      .action(async (flags: ListFlags) => {
-        const { listCheckpoints } = await import("../checkpoints/list.js");
-        exit(await listCheckpoints(flags, output));
-      });
+      .argument("[file]", "SQL file that says how --state nats-kv:BUCKET is reached")
+      .option(...stateFlag);
+    addScriptFlags(list, "one JSON object on stdout").action(async (file: string | undefined, flags: ListFlags) => {
+      const { listCheckpoints } = await import("../checkpoints/list.js");
+      exit(await listCheckpoints(file, flags, output));
+    });
 
-    examples(group.command("show"), "show billing", "show jobs.sql --checkpoint 3-17 --json")
+    const show = examples(group.command("show"), "show billing", "show jobs.sql --checkpoint 3-17 --json");
+    show
       .description("Show a checkpoint: the last one, unless another is named.")
       .argument("<pipeline>", "name of a pipeline, or its SQL file")
       .option(...stateFlag)
-      .option("--checkpoint <epoch-id>", "one that ls lists, as 3-17")
-      .option("--json", "the checkpoint as one JSON object on stdout")
-      .action(async (pipeline: string, flags: ShowFlags) => {
+      .option("--checkpoint <epoch-id>", "one that ls lists, as 3-17");
+    addScriptFlags(show, "the checkpoint as one JSON object on stdout").action(
+      async (pipeline: string, flags: ShowFlags) => {
         const { showCheckpoint } = await import("../checkpoints/show.js");
         exit(await showCheckpoint(pipeline, flags, output));
-      });
+      },
+    );
 
     const rewind = examples(
       group.command("rewind"),

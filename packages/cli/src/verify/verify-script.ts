@@ -40,7 +40,7 @@ export function verifyScript(file: string, flags: VerifyFlags, output: Output): 
     );
     const of = JSON.stringify([name, range.from, range.to, flags.key]);
     const saved = flags.progress === undefined ? undefined : readProgress(flags.progress, of);
-    const tally = reader.createTally(range.splits <= 1, saved?.tally);
+    const tally = reader.createTally(range.ordered, saved?.tally);
     const done = await count({ pipeline, sink, script, range, reader, tally, saved, of, file: flags.progress });
     if (!done) {
       output.stderr.write(flags.progress === undefined ? "interrupted\n" : `interrupted; run it again to go on\n`);
@@ -62,7 +62,8 @@ export function verifyScript(file: string, flags: VerifyFlags, output: Output): 
 interface SourceRange {
   readonly from: number | undefined;
   readonly to: number | undefined;
-  readonly splits: number;
+  /** Several splits, or readers that share one, keep no order among them. */
+  readonly ordered: boolean;
 }
 
 /** Up to the last checkpoint: what lies behind it may be on its way. */
@@ -80,7 +81,7 @@ async function rangeOf(
     const passed = readThrough === undefined ? [] : states.map((state) => readThrough(state));
     const checkpoint = passed.length === 0 ? undefined : Math.min(...passed);
     const to = flags.toSeq === undefined ? checkpoint : countFlag("--to-seq", flags.toSeq);
-    return { from, to, splits: states.length };
+    return { from, to, ordered: states.length <= 1 && states[0]?.ordering !== "none" };
   } finally {
     await store.close();
   }

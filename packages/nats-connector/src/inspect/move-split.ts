@@ -17,6 +17,12 @@ export async function moveSplit(
   place: InputPlace,
   signal: AbortSignal,
 ): Promise<MovedSplit> {
+  if (state.ordering === "none") {
+    throw new ConnectorError(
+      "USAGE",
+      "a source with ordering = 'none' keeps no position: the server knows what was acked",
+    );
+  }
   const record = decodeRecord(state);
   if (table.type !== "jetstream-source" || table.stream !== record.stream) {
     const reads = table.type === "jetstream-source" ? `stream "${table.stream}"` : "no stream";

@@ -53,6 +53,20 @@ export const consumerRules: readonly Rule[] = [
     }),
   },
   {
+    id: "max-deliver-gives-up",
+    side: "source",
+    severity: "warning",
+    explanation: "The server gives up a message that was delivered so often and not acked: it is never written.",
+    breach: ofSourceStream((source) => {
+      const { maxDeliver, onGap } = source.table;
+      if (maxDeliver === undefined || !isAcking(source)) return undefined;
+      const message = `consumer.max_deliver is ${maxDeliver}, and on_gap is '${onGap}'`;
+      const remedy =
+        "leave consumer.max_deliver out, or capture $JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.> in a stream, from which dlq redrive sends them back";
+      return { message, remedy, ...(onGap === "fail" ? {} : { severity: "error" }) };
+    }),
+  },
+  {
     id: "work-queue-start",
     side: "source",
     severity: "error",

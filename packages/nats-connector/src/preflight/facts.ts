@@ -2,6 +2,7 @@ import type { BadDataConfig } from "@x/connector-api";
 import type { Capabilities } from "../capabilities.js";
 import type { AccountInfo, ConsumerInfo, StreamInfo } from "../jetstream/api.js";
 import type { SplitRecord } from "../jetstream/state-record.js";
+import type { Permissions } from "../permissions.js";
 import type {
   CoreSinkTable,
   CoreSourceTable,
@@ -62,6 +63,8 @@ export interface SideFacts {
   readonly name: string;
   readonly system: SystemFacts;
   readonly badData: BadDataConfig;
+  /** What its user must be allowed to publish and subscribe to. */
+  readonly needed: Permissions;
   /** Undefined unless bad data becomes dead letters. */
   readonly deadLetters: DeadLetterFacts | undefined;
 }

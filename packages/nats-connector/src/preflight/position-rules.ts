@@ -62,7 +62,7 @@ export const positionRules: readonly Rule[] = [
       return {
         message: `messages ${from} to ${first - 1} of stream "${stream.config.name}" are gone${maybe ? ", among which may be some for this source" : ""}`,
         remedy: `accept the loss with "checkpoint rewind FILE --to-seq ${first} --skip", or start under a new --name; keep messages longer than the pipeline may be away`,
-        ...(maybe ? { severity: "warning" } : {}),
+        ...(maybe || table.onGap !== "fail" ? { severity: "warning" } : {}),
       };
     }),
   },

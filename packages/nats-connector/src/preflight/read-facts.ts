@@ -5,7 +5,14 @@ import { withLink } from "../inspect/with-link.js";
 import type { OpenConnection } from "../open-connection.js";
 import { permissionsOf } from "../permissions.js";
 import { compileSubjectTemplate } from "../sink/subject-template.js";
-import type { CoreSinkTable, CoreSourceTable, JetStreamSinkTable, TableConfig } from "../table-config.js";
+import { splitNames } from "../source/splits.js";
+import type {
+  CoreSinkTable,
+  CoreSourceTable,
+  JetStreamSinkTable,
+  JetStreamSourceTable,
+  TableConfig,
+} from "../table-config.js";
 import type { DeadLetterFacts, Facts, SideFacts, SinkFacts, SourceFacts } from "./facts.js";
 import { readSourceStream } from "./read-source-stream.js";
 import { Reader, readSystem } from "./read-system.js";
@@ -23,13 +30,14 @@ export async function readFacts(
     withLink(plan.name, diallerOf(side.profile), signal, (link) => read(link, new Reader(signal)));
   const { source, sink } = plan;
   const { name, deterministic, checkpointIntervalMs, recoveryMs, durableState } = plan;
+  const splits = source?.table.type === "jetstream-source" ? splitNames(source.table) : ["0"];
   const beside = (plan.beside ?? []).map((one) => ({
     name: one.name,
     source: one.source?.table,
     sink: one.sink?.table,
   }));
   return {
-    pipeline: { name, deterministic, checkpointIntervalMs, recoveryMs, durableState, beside, splits: ["0"] },
+    pipeline: { name, deterministic, checkpointIntervalMs, recoveryMs, durableState, beside, splits },
     source: source && (await within(source, (link, reader) => readSource(plan, source, link, reader, signal))),
     sink: sink && (await within(sink, (link, reader) => readSink(sink, link, reader, signal))),
     sameSystem: source !== undefined && sink !== undefined && systemOf(source) === systemOf(sink),
@@ -52,11 +60,24 @@ async function readSide(
   const badData = config.badData ?? failOnBadData;
   const subject = badData.behavior === "dead_letter" ? badData.subject : undefined;
   const inDomain = link.client.info?.domain === profile.jetstreamDomain;
-  const needed = permissionsOf({ profile, table, badData, inDomain });
+  const acks = table.type === "jetstream-source" ? await acksOf(table, link, reader, signal) : undefined;
+  const needed = permissionsOf({ profile, table, badData, inDomain, acks });
   const usesJetStream = table.type.startsWith("jetstream") || subject !== undefined;
   const system = await readSystem(link, needed, usesJetStream, reader, signal);
   const deadLetters = subject === undefined ? undefined : await readDeadLetters(subject, link, reader, signal);
-  return { name, system, badData, deadLetters };
+  return { name, system, badData, needed, deadLetters };
+}
+
+/** Whether the source acks on the server; undefined where that is not known. */
+async function acksOf(
+  { stream, ackPolicy, ordering }: JetStreamSourceTable,
+  { api }: OpenConnection,
+  reader: Reader,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  if (ackPolicy === "all" || ackPolicy === "explicit" || ordering === "none") return true;
+  const info = await reader.askForStream(stream, api.streamInfo(stream, signal));
+  return info && info.config.retention !== "limits";
 }
 
 async function readDeadLetters(

@@ -72,10 +72,16 @@ export const systemRules: readonly Rule[] = [
     side: "pipeline",
     severity: "error",
     explanation: "The server refuses the user a subject that the table needs; a start ends with exit code 3.",
-    breach: ofEachSide(({ system: { denied } }) => {
+    breach: ofEachSide(({ system: { denied }, deadLetters }) => {
       if (denied.length === 0) return undefined;
+      // A start asks for these and goes on without them; only dead letters need to find their stream.
+      const isSpare = (subject: string): boolean =>
+        /API\.(INFO|CONSUMER\.NAMES\.[^.]+)$/.test(subject) ||
+        (deadLetters === undefined && /API\.STREAM\.NAMES$/.test(subject));
+      const severity = denied.every(({ subject }) => isSpare(subject)) ? ({ severity: "warning" } as const) : {};
       const list = denied.map(({ operation, subject }) => `${operation} to "${subject}"`).join(", ");
-      return { message: `the user may not ${list}`, remedy: "grant these subjects in the user's permissions" };
+      const remedy = "grant these subjects in the user's permissions";
+      return { message: `the user may not ${list}`, remedy, ...severity };
     }),
   },
   {

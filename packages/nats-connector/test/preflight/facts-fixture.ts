@@ -76,7 +76,7 @@ const system: SystemFacts = {
   unread: [],
 };
 
-const side = { system, badData: failOnBadData, deadLetters: undefined };
+const side = { system, badData: failOnBadData, needed: { publish: [], subscribe: [] }, deadLetters: undefined };
 
 /** What a test says beside a healthy pipeline. Tables are given by what differs from the smallest one. */
 export interface Change {

@@ -107,6 +107,13 @@ const breaches: readonly Breach[] = [
     "a limit of the stream",
     { source: { stream: streamOf("IN", { retention: "workqueue", consumer_limits: { max_ack_pending: 100 } }) } },
   ],
+  ["max-deliver-gives-up", "warning", "a limit", { source: workQueue, sourceTable: { maxDeliver: 5 } }],
+  [
+    "max-deliver-gives-up",
+    "error",
+    "and gaps that are skipped",
+    { source: workQueue, sourceTable: { maxDeliver: 5, onGap: "skip" } },
+  ],
   [
     "work-queue-start",
     "error",
@@ -266,6 +273,12 @@ const breaches: readonly Breach[] = [
   ],
   ["core-source-misses", "warning", "a Core source", { coreSource: {} }],
   ["core-overflow-drops", "note", "drop_newest", { coreSource: { onOverflow: "drop_newest" } }],
+  [
+    "permission-missing",
+    "warning",
+    "a subject that a start can do without",
+    { system: { denied: [{ operation: "publish", subject: "$JS.API.CONSUMER.NAMES.IN" }] } },
+  ],
   [
     "permission-missing",
     "error",
