@@ -69,3 +69,18 @@ test("the last checkpoint is tried again, too", async () => {
   expect(await startPipeline(spec).finished).toMatchObject({ exitCode: 0 });
   expect(await positionIn(store)).toBe(100);
 });
+
+test("a pipeline that fails leaves the others of its process alone, also with one store for all", async () => {
+  const checkpoints = memoryCheckpoints();
+  const bad = new RecordingSink();
+  bad.beforeBatch = () => {
+    throw new ConnectorError("BAD_DATA", "row refused");
+  };
+  const [failed, done] = await Promise.all([
+    startPipeline({ name: "bad", source: new CountingSource(1000), sink: bad, checkpoints }).finished,
+    startPipeline({ name: "p", source: new CountingSource(1000), sink: new RecordingSink(), checkpoints }).finished,
+  ]);
+  expect(failed).toMatchObject({ exitCode: 6 });
+  expect(done).toMatchObject({ exitCode: 0, rowsOut: 1000 });
+  expect(await positionIn(checkpoints)).toBe(1000);
+});
