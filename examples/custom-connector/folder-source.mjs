@@ -85,7 +85,12 @@ export function createFolderSource({ folder, badData, openDecoder, metadataField
             }
             if (stop.aborted) break;
             const next = offset + bytes.length + 1;
-            split.collect(bytes, next, { file, offset });
+            try {
+              split.collect(bytes, next, { file, offset });
+            } catch (error) {
+              collector.flush(); // What was read before the bad line is not lost with it.
+              throw error;
+            }
             offsets.set(file, next);
           }
           if (stop.aborted) break;

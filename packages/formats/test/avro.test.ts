@@ -134,6 +134,16 @@ describe("schemas", () => {
     expect(await failure(() => decode(colours, defineSchema({ a: "TEXT" }), Buffer.from([0])))).toContain("no default");
   });
 
+  test("a text that becomes bytes was UTF-8, or is bad data", async () => {
+    const given = { rawDatums: true, schema: record(["a", "string"]), readerSchema: record(["a", "bytes"]) };
+    const columns = defineSchema({ a: "BYTEA" });
+    const sent = Buffer.from("x\ufffd");
+    expect(await decode(given, columns, Buffer.from([sent.length * 2, ...sent]))).toEqual([
+      { a: new Uint8Array(sent) },
+    ]);
+    expect(await failure(() => decode(given, columns, Buffer.from([2, 0xff])))).toContain("BAD_DATA");
+  });
+
   test("numbers of different meaning are not taken for one another's", async () => {
     const long = (logicalType: string) => record(["a", { type: "long", logicalType }]);
     const decimal = (scale: number) => record(["a", { type: "bytes", logicalType: "decimal", precision: 9, scale }]);

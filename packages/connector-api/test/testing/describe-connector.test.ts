@@ -60,6 +60,7 @@ const faults: Readonly<Record<Fault, string>> = {
   "acks what was read later": "acknowledges nothing before the checkpoint",
   "never acks": "acknowledges nothing before the checkpoint",
   "drain loses what it has": "loses nothing between a drain and the next start",
+  "fails with rows in hand": "bad_data = 'fail': ends with a coded error, every row before it",
   "stop waits for ever": "stops at once, also while it waits for input",
   "never ends": "reads what was there before",
   "close throws": "can be closed before it was opened",

@@ -34,6 +34,7 @@ export type Fault =
   | "acks what was read later"
   | "never acks"
   | "drain loses what it has"
+  | "fails with rows in hand"
   | "stop waits for ever"
   | "never ends"
   | "close throws"
@@ -160,7 +161,12 @@ function createSource(
         }
         if (!collector.hasRoom && fault !== "ignores backpressure") await collector.room().catch(() => {});
         if (stopped()) break;
-        split.collect(new TextEncoder().encode(memory.input[next]), next + 1, next);
+        try {
+          split.collect(new TextEncoder().encode(memory.input[next]), next + 1, next);
+        } catch (error) {
+          if (fault !== "fails with rows in hand") collector.flush();
+          throw error;
+        }
         next += 1;
         if (fault === "acks at once") memory.acked = next;
       }

@@ -1,5 +1,6 @@
 import { ConnectorError } from "@x/connector-api";
 import { BadValue, withinElement, withinField } from "../bad-value.js";
+import { needsExact } from "../json/exact-numbers.js";
 import { decodeUtf8 } from "../strict-utf8.js";
 import { compileDefault } from "./default-values.js";
 import { type AvroNamed, type AvroNode, type AvroRecord, branchName, nullableBranch } from "./schema-model.js";
@@ -38,6 +39,14 @@ const promotions: { readonly [pair: string]: Resolve | undefined } = {
   "bytes string": (value) => decodeUtf8(value as Uint8Array),
 };
 
+/** U+FFFD may stand for bytes that were no UTF-8: the exact reading knows. */
+function unlessReplaced(promote: Resolve): Resolve {
+  return (value) => {
+    if ((value as string).includes("\ufffd")) throw needsExact;
+    return promote(value);
+  };
+}
+
 class Resolution {
   readonly #exact: boolean;
   /** By writer and reader: a pair that is being compiled is met again in a recursive schema. */
@@ -68,6 +77,7 @@ class Resolution {
     if (meanings[0] !== meanings[1] && !meanings.includes("")) return mismatch;
     if (writer.kind !== reader.kind) {
       const promote = promotions[`${writer.kind} ${reader.kind}`];
+      if (writer.kind === "string" && promote !== undefined && !this.#exact) return unlessReplaced(promote);
       // In an exact reading a long is a bigint.
       return promote === same && reader.kind === "long" && this.#exact
         ? (value) => BigInt(value as number)
