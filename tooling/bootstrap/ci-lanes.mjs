@@ -34,6 +34,12 @@ export const CI_LANES = [
     run: runInContainers,
   },
   {
+    name: "matrix",
+    shows: "formats, retentions, Core and deliveries in all combinations; the essential ones on 2.9 and 2.10",
+    limitMinutes: 6,
+    run: vitestLane(["/matrix-", ...leaveOut("*.nightly.test.ts")]),
+  },
+  {
     name: "node",
     shows: "Node 22, 24 and 26: installed packages load and compile, the quick start runs",
     limitMinutes: 6,
