@@ -19,4 +19,9 @@ export interface RecordBatch<R = Row> {
   readonly split: string;
   readonly positions: readonly SourcePosition[];
   readonly end: SourcePosition;
+  /**
+   * Only while a host traces: the W3C `traceparent` that the batch belongs to. The collector takes it from the batch's
+   * first input, the host puts its own span there, and a sink that can writes it beside each row.
+   */
+  readonly traceparent?: string | undefined;
 }

@@ -26,6 +26,8 @@ export interface Deserialization<Message> {
   readonly metadata: readonly (readonly [column: string, read: MetadataReader<Message>])[];
   /** Names a message in an error: subject and sequence, never the payload. */
   readonly describe: (message: Message) => string;
+  /** The W3C `traceparent` of a message. Called once per batch, and only while the host traces. */
+  readonly traceOf?: ((message: Message) => string | undefined) | undefined;
 }
 
 /** The input of one split. */
@@ -82,6 +84,8 @@ export interface CollectorOptions {
   readonly maxBytes?: number;
   /** Rows after which the collector takes no more: the input that reaches it is the last one, with all its rows. */
   readonly maxTotalRows?: number | undefined;
+  /** Takes the trace context of each batch's first input along. Default: false. */
+  readonly traces?: boolean;
   /** Called once when `maxTotalRows` is reached and the last batch was handed on. */
   readonly onLimit?: () => void;
 }
@@ -93,7 +97,7 @@ export interface CollectorOptions {
  */
 export function createSourceCollector(options: CollectorOptions): SourceCollector {
   const { downstream, counters, maxRows = 1000, maxBytes = 1024 * 1024 } = options;
-  const { maxTotalRows, onLimit = () => {} } = options;
+  const { maxTotalRows, traces = false, onLimit = () => {} } = options;
   const limit: RowLimit | undefined = maxTotalRows === undefined ? undefined : { left: maxTotalRows, reached: onLimit };
   const splits = new Map<string, SplitBatcher<never>>();
   const waits = new DecoderWaits();
@@ -129,6 +133,7 @@ export function createSourceCollector(options: CollectorOptions): SourceCollecto
           maxBytes,
           limit,
           waits,
+          traces,
           begun: handOnWhenIdle,
         });
         splits.set(name, split);

@@ -22,6 +22,7 @@ export interface SplitSetting {
   readonly maxBytes: number;
   readonly limit: RowLimit | undefined;
   readonly waits: DecoderWaits;
+  readonly traces: boolean;
   /** Called when a batch begins. */
   readonly begun: () => void;
 }
@@ -49,6 +50,8 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
   #positions: SourcePosition[] = [];
   #end: SourcePosition | undefined;
   #bytes = 0;
+  readonly #traceOf: ((message: Message) => string | undefined) | undefined;
+  #traceparent: string | undefined;
   /** The message whose lines are being decoded; undefined without framing. */
   #framed: Uint8Array | undefined;
 
@@ -67,6 +70,7 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
     this.#maxBytes = setting.maxBytes;
     this.#limit = setting.limit;
     this.#begun = setting.begun;
+    this.#traceOf = setting.traces ? deserialization.traceOf : undefined;
     this.#held = holdInputs(deserialization.decoder, setting.waits, {
       take: (payload, position, message) => this.#take(payload, position, message),
       moveTo: (position) => this.#moveTo(position),
@@ -84,7 +88,7 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
     const before = rows.length;
     if (this.#decodeFrames === undefined) this.#decode(payload, message);
     else this.#decodeFrames(payload, message);
-    if (this.#end === undefined) this.#begun();
+    if (this.#end === undefined) this.#begin(message);
     for (let i = before; i < rows.length; i++) this.#positions.push(position);
     this.#end = position;
     this.#bytes += payload.length;
@@ -103,6 +107,11 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
     this.#end = position;
   }
 
+  #begin(message: Message): void {
+    if (this.#traceOf !== undefined) this.#traceparent = this.#traceOf(message);
+    this.#begun();
+  }
+
   #count(limit: RowLimit, taken: number): void {
     limit.left -= taken;
     if (limit.left > 0) return;
@@ -112,12 +121,14 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
 
   handOn(): void {
     if (this.#end === undefined) return;
-    const batch: RecordBatch = { rows: this.#rows, split: this.#name, positions: this.#positions, end: this.#end };
+    const own = { rows: this.#rows, split: this.#name, positions: this.#positions, end: this.#end };
+    const batch: RecordBatch = this.#traceparent === undefined ? own : { ...own, traceparent: this.#traceparent };
     const bytes = this.#bytes;
     this.#rows = [];
     this.#positions = [];
     this.#end = undefined;
     this.#bytes = 0;
+    this.#traceparent = undefined;
     this.handedOn = batch.end;
     this.#counters.rowsIn += batch.rows.length;
     this.#counters.bytesIn += bytes;

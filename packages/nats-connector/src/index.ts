@@ -4,6 +4,7 @@
 export type { Capabilities } from "./capabilities.js";
 export { capabilitiesOf } from "./capabilities.js";
 export type { ConnectionConfig } from "./connection-config.js";
+export type { AttachEvent, ConnectionEvent } from "./diagnostics.js";
 export type { AckFloor } from "./direct/ack-floor.js";
 export type { EventListener, EventOf, EventType } from "./direct/direct-events.js";
 export type { DirectSink, WaitOptions } from "./direct/direct-sink.js";

@@ -1,4 +1,5 @@
-import { abortable, ConnectorError } from "@x/connector-api";
+import { abortable, ConnectorError, type ErrorCode } from "@x/connector-api";
+import { type ConnectionEvent, connectionChannel } from "./diagnostics.js";
 import type { NatsClient, NatsStatus } from "./nats-client.js";
 import { fromClientError } from "./nats-errors.js";
 import type { DialOptions, LinkContext } from "./open-connection.js";
@@ -20,7 +21,7 @@ interface Link {
   stop(): void;
 }
 
-type Limits = Pick<DialOptions, "reconnectTimeoutMs" | "authRetryWindowMs" | "servers">;
+type Limits = Pick<DialOptions, "reconnectTimeoutMs" | "authRetryWindowMs" | "servers" | "name">;
 
 /** Follows the status events of a client and decides when its connection is lost for good. */
 export function watchLink(client: NatsClient, limits: Limits, context: LinkContext): Link {
@@ -36,6 +37,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
   const giveUp = (reason: ConnectorError): void => {
     if (stopped || lost.signal.aborted) return;
     clearTimers();
+    report("given-up", reason.code);
     lost.abort(reason);
     for (const wake of waiting) wake();
   };
@@ -46,6 +48,11 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     authTimer = undefined;
   };
   const servers = limits.servers.join(", ");
+  const report = (state: ConnectionEvent["state"], code?: ErrorCode): void => {
+    if (!connectionChannel.hasSubscribers) return;
+    connectionChannel.publish({ name: limits.name, servers: limits.servers, state, code } satisfies ConnectionEvent);
+  };
+  report("open");
 
   const onDisconnect = (): void => {
     if (!connected) return;
@@ -53,6 +60,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     epoch += 1;
     countAway(context.counters, 1);
     context.logger.warn({ servers: limits.servers }, "connection lost, reconnecting");
+    report("lost");
     context.onEvent?.({ type: "disconnect" });
     if (limits.reconnectTimeoutMs !== undefined) {
       const text = `no connection to ${servers} for ${limits.reconnectTimeoutMs} ms (reconnect_timeout)`;
@@ -71,6 +79,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     countAway(context.counters, -1);
     context.counters.reconnects += 1;
     context.logger.info({ server: client.getServer() }, "reconnected");
+    report("back");
     context.onEvent?.({ type: "reconnect" });
     for (const each of listeners) each.reconnected?.();
     for (const wake of waiting) wake();
@@ -86,6 +95,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
         limits.authRetryWindowMs,
       ).unref();
     }
+    report("refused", error.code);
     // A refused subject is said by who needs it: some can do without, and a user may share the connection.
     const level = error.code === "PERMISSION_DENIED" ? "debug" : "warn";
     context.logger[level]({ code: error.code, ...error.context }, error.message);

@@ -155,10 +155,12 @@ export class BatchQueue implements Downstream {
 
 function merge(batches: readonly RecordBatch[]): RecordBatch {
   const last = batches.at(-1) as RecordBatch;
+  const traceparent = batches.find((batch) => batch.traceparent !== undefined)?.traceparent;
   return {
     rows: batches.flatMap((batch) => batch.rows),
     split: last.split,
     positions: batches.flatMap((batch) => batch.positions),
     end: last.end,
+    ...(traceparent === undefined ? {} : { traceparent }),
   };
 }

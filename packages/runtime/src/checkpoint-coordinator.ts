@@ -1,4 +1,5 @@
 import {
+  type Barrier,
   ConnectorError,
   type Incarnation,
   isConnectorError,
@@ -8,6 +9,8 @@ import {
   toConnectorError,
 } from "@x/connector-api";
 import type { BatchQueue } from "./batch-queue.js";
+import { type CheckpointEvent, checkpointChannel } from "./diagnostics.js";
+import { type PipelineTracer, within } from "./telemetry/pipeline-tracer.js";
 
 /** Store failures in a row after which a pipeline gives up: until then it runs on and repeats more after a crash. */
 const MAX_FAILED_CHECKPOINTS = 5;
@@ -15,6 +18,9 @@ const MAX_FAILED_CHECKPOINTS = 5;
 const RETRY_MS = { first: 200, last: 10_000 };
 
 export interface CheckpointCoordinatorOptions {
+  /** For events and spans. */
+  readonly pipeline: string;
+  readonly tracer?: PipelineTracer | undefined;
   readonly intervalMs: number;
   readonly source: SourceOperator;
   readonly incarnation: Incarnation;
@@ -110,7 +116,7 @@ export class CheckpointCoordinator {
   }
 
   async #run(final: boolean): Promise<void> {
-    const { flushCollector, source, queue, logger } = this.#options;
+    const { flushCollector, source } = this.#options;
     const checkpointId = this.#nextId++;
     const startedAt = performance.now();
     flushCollector();
@@ -118,6 +124,19 @@ export class CheckpointCoordinator {
     const rows = this.#options.rowsIn();
     if (!final && textOf(snapshot) === this.#saved) return this.#unchanged(checkpointId);
     const barrier = { checkpointId, final };
+    const span = this.#options.tracer?.startCheckpoint({ pipeline: this.#options.pipeline, checkpointId });
+    const take = (): Promise<void> => this.#take(snapshot, barrier, { rows, startedAt });
+    await (span === undefined ? take() : within(span, take));
+  }
+
+  async #take(
+    snapshot: SourceSnapshot,
+    barrier: Barrier,
+    { rows, startedAt }: { readonly rows: number; readonly startedAt: number },
+  ): Promise<void> {
+    const { source, queue, logger } = this.#options;
+    const { checkpointId, final } = barrier;
+    const told = { pipeline: this.#options.pipeline, checkpointId };
     // The source flushes what it wrote for refused input, the sink what it was given: neither waits for the other.
     await Promise.all([queue.putBarrier(barrier), source.flush?.(barrier)]);
     for (;;) {
@@ -127,8 +146,16 @@ export class CheckpointCoordinator {
         this.#failed = 0;
         this.lastMs = performance.now() - startedAt;
         this.totalMs += this.lastMs;
+        if (checkpointChannel.hasSubscribers) {
+          checkpointChannel.publish({ ...told, outcome: "durable", durationMs: this.lastMs } satisfies CheckpointEvent);
+        }
         return;
       } catch (error) {
+        if (checkpointChannel.hasSubscribers) {
+          const { code } = toConnectorError(error);
+          const durationMs = performance.now() - startedAt;
+          checkpointChannel.publish({ ...told, outcome: "failed", durationMs, code } satisfies CheckpointEvent);
+        }
         const delayMs = this.#delayAfter(error);
         logger.warn(
           { checkpointId, code: toConnectorError(error).code, delayMs },

@@ -1,4 +1,5 @@
 // For users: run operators in one process, and see how they are.
+export type { BatchEvent, CheckpointEvent, PipelineEvent } from "./diagnostics.js";
 export type {
   CheckpointNumbers,
   PipelineOperators,
@@ -12,4 +13,5 @@ export type { RestartPolicy } from "./restart-policy.js";
 export { defaultRestart } from "./restart-policy.js";
 export type { Metric } from "./telemetry/metrics.js";
 export { metrics } from "./telemetry/metrics.js";
+export type { PipelineSpan, PipelineTracer } from "./telemetry/pipeline-tracer.js";
 export { prometheusContentType, renderPrometheus } from "./telemetry/prometheus.js";

@@ -12,6 +12,7 @@ import {
   type OperatorContext,
   type OperatorCounters,
   openIncarnation,
+  type RecordBatch,
   type SinkContext,
   type SinkOperator,
   type SourceCollector,
@@ -24,8 +25,10 @@ import {
 } from "@x/connector-api";
 import { BatchQueue } from "./batch-queue.js";
 import { CheckpointCoordinator } from "./checkpoint-coordinator.js";
+import { type BatchEvent, batchChannel, type PipelineEvent, pipelineChannel } from "./diagnostics.js";
 import { type PipelineSummary, summarize } from "./pipeline-summary.js";
 import { defaultRestart, type RestartPolicy, restartDelay } from "./restart-policy.js";
+import { type PipelineTracer, within } from "./telemetry/pipeline-tracer.js";
 
 /** What a run of a pipeline opens, and closes. */
 export interface PipelineOperators {
@@ -57,6 +60,8 @@ export interface PipelineSpec extends PipelineOperators {
   /** End after this many rows were read (at the end of the input that reaches it). */
   readonly maxRows?: number | undefined;
   readonly logger?: Logger;
+  /** Makes spans of batches and checkpoints, and carries their trace from message to message. Default: none. */
+  readonly tracer?: PipelineTracer | undefined;
 }
 
 /** Where a run stands: before its first row, reading and writing, finishing after a drain, over. */
@@ -129,7 +134,7 @@ export function startPipeline(spec: PipelineSpec): RunningPipeline {
 
 class Pipeline {
   readonly counters = createCounters();
-  #state: PipelineState = "starting";
+  #at: PipelineState = "starting";
   readonly #spec: PipelineSpec;
   readonly #logger: Logger;
   readonly #drain = new AbortController();
@@ -157,7 +162,14 @@ class Pipeline {
   }
 
   get state(): PipelineState {
-    return this.#state === "running" && this.#drain.signal.aborted ? "draining" : this.#state;
+    return this.#at === "running" && this.#drain.signal.aborted ? "draining" : this.#at;
+  }
+
+  #become(state: PipelineEvent["state"]): void {
+    this.#at = state;
+    if (!pipelineChannel.hasSubscribers) return;
+    const event: PipelineEvent = { pipeline: this.#spec.name, state, code: this.#failure?.code };
+    pipelineChannel.publish(event);
   }
 
   get checkpoints(): CheckpointNumbers {
@@ -178,6 +190,7 @@ class Pipeline {
 
   async run(): Promise<PipelineSummary> {
     const startedAt = performance.now();
+    this.#become("starting");
     do {
       try {
         await this.#run();
@@ -188,7 +201,7 @@ class Pipeline {
       await this.#close();
     } while (await this.#startsAgain());
     clearTimeout(this.#drainTimer);
-    this.#state = "finished";
+    this.#become("finished");
     return summarize({
       name: this.#spec.name,
       counters: this.counters,
@@ -252,7 +265,7 @@ class Pipeline {
     this.#before.failed += failed;
     this.#before.totalMs += totalMs;
     this.#before.rows += durableRows;
-    this.#state = "starting";
+    this.#become("starting");
     this.#coordinator = undefined;
     this.#queue = new BatchQueue(QUEUE_LIMITS);
     this.#stop = new AbortController();
@@ -308,8 +321,11 @@ class Pipeline {
       counters: this.counters,
       maxTotalRows: maxRows === undefined ? undefined : maxRows - this.#before.rows,
       onLimit: () => this.drain(),
+      traces: this.#spec.tracer !== undefined,
     });
     const coordinator = new CheckpointCoordinator({
+      pipeline: name,
+      tracer: this.#spec.tracer,
       intervalMs: this.#spec.checkpointIntervalMs ?? 1000,
       source,
       incarnation,
@@ -325,7 +341,7 @@ class Pipeline {
     this.#stop.signal.throwIfAborted();
 
     coordinator.start();
-    this.#state = "running";
+    this.#become("running");
     const writing = this.#write(collector).catch((error: unknown) => this.fail(error));
     try {
       const finish = await source.run(sourceContext, collector);
@@ -375,6 +391,7 @@ class Pipeline {
   /** Moves items from the queue through the transform into the sink until the queue ends. */
   async #write(collector: SourceCollector): Promise<void> {
     const { sink, transform } = this.#operators;
+    const { tracer } = this.#spec;
     const queue = this.#queue;
     for (;;) {
       const item = queue.take(transform?.preferredRows);
@@ -388,10 +405,30 @@ class Pipeline {
         item.reached(sink.flush(item.barrier));
         continue;
       }
-      const batch = transform === undefined ? item.batch : await transform.process(item.batch);
-      const backpressure = sink.processBatch(batch);
-      if (backpressure !== undefined) await backpressure;
+      const waiting = tracer === undefined ? this.#writeBatch(item.batch) : this.#traceBatch(item.batch, tracer);
+      if (waiting !== undefined) await waiting;
     }
+  }
+
+  /** Nothing to wait for when there is room. */
+  #writeBatch(read: RecordBatch, traceparent?: string): void | Promise<void> {
+    const { sink, transform } = this.#operators;
+    if (batchChannel.hasSubscribers) {
+      const { split, rows, end } = read;
+      batchChannel.publish({ pipeline: this.#spec.name, split, rows: rows.length, end } satisfies BatchEvent);
+    }
+    const traced = (batch: RecordBatch): RecordBatch => (traceparent === undefined ? batch : { ...batch, traceparent });
+    if (transform === undefined) return sink.processBatch(traced(read));
+    const made = transform.process(read);
+    return made instanceof Promise
+      ? made.then((batch) => sink.processBatch(traced(batch)))
+      : sink.processBatch(traced(made));
+  }
+
+  #traceBatch(read: RecordBatch, tracer: PipelineTracer): Promise<void> {
+    const { split, rows, traceparent } = read;
+    const span = tracer.startBatch({ pipeline: this.#spec.name, split, rows: rows.length, traceparent });
+    return within(span, () => this.#writeBatch(read, span.traceparent));
   }
 
   async #close(): Promise<void> {

@@ -8,7 +8,7 @@ const laws: Readonly<Record<string, readonly string[]>> = {
   formats: ["@x/connector-api", "avsc", "protobufjs"],
   "nats-connector": ["@x/connector-api", "@x/formats", "@x/nats-auth", "nats", "zod"],
   sql: ["@x/connector-api", "@guanmingchiu/sqlparser-ts", "@duckdb/node-api"],
-  runtime: ["@x/connector-api"],
+  runtime: ["@x/connector-api", "@opentelemetry/api"],
   "nats-testkit": ["nkeys.js"],
   cli: [
     "@x/connector-api",

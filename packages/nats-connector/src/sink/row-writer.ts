@@ -70,7 +70,7 @@ export class RowWriter {
   }
 
   #writeWhileRoom(batch: RecordBatch, from: number): number {
-    const { rows, positions } = batch;
+    const { rows, positions, traceparent } = batch;
     const { encoder, subject: template, headers: headerEncoder, publisher } = this.#options;
     const maxBytes = this.#options.maxMessageBytes();
     for (let i = from; i < rows.length; i++) {
@@ -85,6 +85,7 @@ export class RowWriter {
       try {
         subject = template.subject(row);
         headers = headerEncoder.encode(row, position, i - this.#inputAt);
+        if (traceparent !== undefined) headers = withTrace(headers, traceparent);
         const bytes = headers === undefined ? payload.length : payload.length + headers.length;
         if (bytes > maxBytes) throw tooLarge(subject, bytes, maxBytes);
       } catch (error) {
@@ -97,6 +98,16 @@ export class RowWriter {
     publisher.end?.(batch);
     return rows.length;
   }
+}
+
+const START = "NATS/1.0\r\n";
+const END = "\r\n";
+
+/** A header block with the trace context in it as well. */
+function withTrace(headers: Uint8Array | undefined, traceparent: string): Uint8Array {
+  const line = `traceparent: ${traceparent}\r\n`;
+  if (headers === undefined) return Buffer.from(START + line + END);
+  return Buffer.concat([headers.subarray(0, headers.length - END.length), Buffer.from(line + END)]);
 }
 
 function tooLarge(subject: string, bytes: number, maxBytes: number): ConnectorError {

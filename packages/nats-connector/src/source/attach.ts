@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, type Identity, isConnectorError, type Logger } from "@x/connector-api";
 import { type Capabilities, readCapabilities } from "../capabilities.js";
+import { type AttachEvent, attachChannel } from "../diagnostics.js";
 import type { ConsumerInfo, NamedConsumerConfig, StreamInfo } from "../jetstream/api.js";
 import { consumerName } from "../jetstream/consumer-name.js";
 import type { AckMode } from "../jetstream/position.js";
@@ -90,13 +91,19 @@ export async function attach(request: AttachRequest): Promise<Attachment> {
     const range = { stream: table.stream, from: known.cursor + 1, to: info.delivered.stream_seq };
     request.logger.warn(range, "messages were superseded before they were read (max_msgs_per_subject)");
   }
+  const startAfter = info.delivered.stream_seq;
+  if (attachChannel.hasSubscribers) {
+    const { identity, rebuild } = request;
+    const where = { pipeline: identity.pipeline, stream: table.stream, split: split.name };
+    attachChannel.publish({ ...where, consumer: plan.config.name, startAfter, rebuild } satisfies AttachEvent);
+  }
   return {
     consumer: plan.config.name,
     stream,
     ackMode: plan.ackMode,
     ackCap: plan.ackCap,
     domain,
-    startAfter: info.delivered.stream_seq,
+    startAfter,
     startsOver: resolved.startsOver,
     ...checked,
     pending: info.num_pending,

@@ -61,13 +61,18 @@ function linkOf(
     connection,
     lost: deadLetters === undefined ? connection.lost : AbortSignal.any([connection.lost, deadLetters.failed]),
     initialize: (collector, describe) =>
-      collector.initialize<NatsMessage>({ ...deserialization, decoder, describe, deadLetters }),
+      collector.initialize<NatsMessage>({ ...deserialization, decoder, describe, deadLetters, traceOf }),
     flush: async () => deadLetters?.delivered(),
     async close() {
       deadLetters?.close();
       await connection.close();
     },
   };
+}
+
+/** `traceparent` as W3C has it. Reading it parses the headers of the message. */
+export function traceOf({ headers }: NatsMessage): string | undefined {
+  return headers?.get("traceparent") || undefined;
 }
 
 /** Something that only `open` can have made. */

@@ -13,3 +13,20 @@ test("docs/observability.md lists every metric as it is", () => {
     metrics.map((metric) => [prometheusName(metric), metric.kind, unitOf(metric.unit), metric.help]),
   );
 });
+
+test("docs/observability.md lists every channel and what an event holds", () => {
+  const listed = [...text.matchAll(/^\| `(x:[\w:-]+)` \| .+ \| `\{ (.+) \}` \|$/gm)].map(
+    ([, channel, fields]) => `${channel} ${fields}`,
+  );
+  const sources = ["runtime", "nats-connector"].map((name) =>
+    readFileSync(new URL(`../../../${name}/src/diagnostics.ts`, import.meta.url), "utf8"),
+  );
+  const declared = sources.flatMap((source) => {
+    const fieldsOf = [...source.matchAll(/^export interface \w+ \{([\s\S]*?)^\}/gm)].map(([, body = ""]) =>
+      [...body.matchAll(/readonly (\w+)\??:/g)].map(([, field]) => field).join(", "),
+    );
+    const channels = [...source.matchAll(/= channel\("(.+)"\)/g)].map(([, channel]) => channel);
+    return channels.map((channel, i) => `${channel} ${fieldsOf[i]}`);
+  });
+  expect(listed).toEqual(declared);
+});
