@@ -91,11 +91,12 @@ test("leftovers of dead incarnations go at the next start, and nobody else's", a
 });
 
 test("a limit on unacked messages never stops delivery: a checkpoint is asked for before it", async () => {
+  // Servers before 2.10 know no such limit.
+  if (fixture.server.version.startsWith("2.9.")) return;
   await fixture.fill("CAP", 0, {
     retention: RetentionPolicy.Interest,
     consumer_limits: { max_ack_pending: 50, inactive_threshold: 0 },
   });
-  if (fixture.server.version.startsWith("2.9.")) return;
   let id = 0;
   const one: SourceHost = createHost(streamSource(fixture.server.url, { stream: "CAP", maxBatch: 20 }), {
     // As hosts do: what was collected is handed on first.

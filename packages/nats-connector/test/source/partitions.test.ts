@@ -154,6 +154,7 @@ describe("a partitioned stream", () => {
     const one = host({ stream: "FAIL", partition: byToken(3) });
     await one.open();
     const running = one.run();
+    running.catch(() => {});
     await one.until(30);
     await fixture.client.jetstream().publish("FAIL.1.k", "poison");
     await expect(running).rejects.toMatchObject({ code: "BAD_DATA" });
