@@ -159,8 +159,6 @@ describe("exit codes and messages", () => {
   test.each([
     ["--group", "g"],
     ["--workers", "2"],
-    ["--http", "127.0.0.1:1"],
-    ["--state", "nats-kv:B"],
   ])("%s comes later: 2, saying so", async (...flags) => {
     const result = await run(sql(), {}, flags);
     expect(result.exitCode).toBe(2);
@@ -168,10 +166,11 @@ describe("exit codes and messages", () => {
     expect(errorEvent(result).message).toContain("later version");
   });
 
-  test("exactly_once comes later: 2, saying so", async () => {
+  test("exactly once into a stream that cannot: 2, saying what would make it possible", async () => {
     const result = await run(pipelineSql({ source: auth, sink: `${auth}, delivery = 'exactly_once'` }));
     expect(result.exitCode).toBe(2);
-    expect(errorEvent(result)).toMatchObject({ code: "UNSUPPORTED" });
+    expect(errorEvent(result)).toMatchObject({ code: "CAPABILITY_MISSING" });
+    expect(errorEvent(result).message).toContain("set allow_atomic on the stream");
   });
 
   test("an unknown flag and an unknown command: 2, with a proposal", async () => {

@@ -6,8 +6,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import { type NatsServer, startNatsServer } from "@x/nats-testkit";
 import { connect } from "nats";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { main } from "../../src/main.js";
+
+// A server is killed and comes back meanwhile: that takes as long as it takes.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const folder = mkdtempSync(join(tmpdir(), "nats-pipeline-cli-"));
 let server: NatsServer;
