@@ -1,6 +1,6 @@
 // For users: sources and sinks in code, and the connector for hosts and engines.
 
-// For hosts: what exactly once needs and how it will be kept, before anything runs.
+// For implementors: the port that a NATS client must satisfy, permissions, and how exactly once will be kept.
 export type { Capabilities } from "./capabilities.js";
 export { capabilitiesOf } from "./capabilities.js";
 export type { ConnectionConfig } from "./connection-config.js";
@@ -16,8 +16,6 @@ export type { OpenSinkOptions, OpenSourceOptions } from "./direct.js";
 export { openSink, openSource } from "./direct.js";
 export type { ExactlyOncePlan, ExactlyOnceRequest } from "./exactly-once/plan-exactly-once.js";
 export { planExactlyOnce } from "./exactly-once/plan-exactly-once.js";
-
-// For implementors: the port that a NATS client must satisfy to be handed in.
 export type {
   EncodedHeaders,
   NatsClient,
