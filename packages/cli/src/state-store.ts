@@ -22,9 +22,6 @@ function openBucket(bucket: string, pipelines: readonly PlannedPipeline[], logge
   const way = tables.find(({ connector }) => connector.name === "nats");
   const store = way?.connector.createCheckpoints?.(way.profile, bucket, { logger });
   if (store !== undefined) return store;
-  const text =
-    pipelines.length === 0
-      ? `--state ${kv}${bucket}: without an SQL file nothing says how to reach the bucket; look into it with "nats kv ls ${bucket}" and "nats kv get ${bucket} KEY"`
-      : `--state ${kv}${bucket}: no table that is read or written has connector = 'nats', so nothing says how to reach the bucket; use file:DIR`;
+  const text = `--state ${kv}${bucket}: no table that is read or written has connector = 'nats', so nothing says how to reach the bucket; use file:DIR`;
   throw new ConnectorError("USAGE", text);
 }

@@ -16,7 +16,7 @@ test.each(["file:", "nats-kv:", "nats-kv", "s3://bucket", ""])(
 );
 
 test("a bucket is reached through a table with connector = 'nats'", async () => {
-  expect(() => openStateStore("nats-kv:STATE", [], silentLogger)).toThrow(/without an SQL file .* "nats kv ls STATE"/);
+  expect(() => openStateStore("nats-kv:STATE", [], silentLogger)).toThrow(/no table .* has connector = 'nats'/);
   const pipelines = await planPipelines({
     text: sql,
     name: "job",
