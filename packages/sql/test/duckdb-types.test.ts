@@ -71,7 +71,7 @@ const nested = fc.letrec<{ pair: { readonly type: string; readonly value: RowVal
   return { pair: fc.oneof({ maxDepth: 3 }, plain, array, struct) };
 }).pair;
 
-test.prop([nested], { numRuns: 60 })("nested in any way too", async ({ type, value }) => {
+test.prop([nested], { numRuns: 60, seed: 20260101 })("nested in any way too", async ({ type, value }) => {
   expect(await throughDuckdb(type, [value, null])).toEqual([value, null]);
 });
 
