@@ -24,6 +24,7 @@ export DOCKER_HOST="unix://$folder/docker.sock"
 docker ps --all --quiet | xargs -r docker rm --force --volumes >/dev/null 2>&1
 docker network prune --force >/dev/null 2>&1
 kill "$pid" 2>/dev/null; wait "$pid"
+cut -d " " -f 2 /proc/mounts | grep "^$folder/" | sort --reverse | xargs -r umount --lazy
 rm -rf "$folder"`;
 
 /**
