@@ -85,8 +85,8 @@ test("a revoked user that stays revoked is retried for auth.retry_window, then e
   const running = startCli(args, cli);
   const rows = load(streams);
   await expect.poll(() => streams.count("OUTPUT"), { timeout: 30_000 }).toBeGreaterThan(1000);
-  await server.rotate();
   const revokedAt = Date.now();
+  await server.rotate();
   const result = await running.finished;
   expect(Date.now() - revokedAt).toBeGreaterThan(1000);
   expect(result.exitCode, result.stderr).toBe(3);
