@@ -60,7 +60,7 @@ export function describeChaos(
   const { CHAOS_SEEDS = count, CHAOS_FIRST = 1 } = process.env;
   const seeds = Array.from({ length: Number(CHAOS_SEEDS) }, (_, i) => Number(CHAOS_FIRST) + i);
   describe(`exactly once under chaos: ${name}`, () => {
-    test.each(seeds)("seed %i", { timeout: 180_000 }, async (seed) => {
+    test.each(seeds)("seed %i", { timeout: 300_000 }, async (seed) => {
       const { place, close } = await open();
       try {
         judge(seed, await runChaos(seed, { ...setup, place }));

@@ -72,14 +72,16 @@ export async function runChaos(seed: number, setup: ChaosSetup): Promise<ChaosRe
     },
   });
   try {
-    const record = await runSchedule(schedule, {
+    const actions = {
       killWorker: () => instances.kill(),
       freezeWorker: (ms: number) => instances.freeze(ms),
       rival: () => instances.rival(),
       cut: () => proxy.cut(),
       killServer: (ms: number) => killServer(place, ms),
       ...(isCluster ? { stepDown: async () => void (await place.cluster.stepDown("OUTPUT").catch(() => {})) } : {}),
-    } as never);
+    };
+    // Every disturbance has its turn, however slow the machine is.
+    const record = await runSchedule(schedule, actions as never, { limitMs: 120_000 });
     feeding.abort();
     const inputs = await fed;
     const wanted = inputs.flatMap((n) => setup.expected(n));
