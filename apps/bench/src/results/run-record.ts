@@ -33,7 +33,7 @@ export function saveRecord(lanes: Readonly<Record<string, readonly Outcome[]>>, 
   const record = { ...readRecord() };
   for (const [lane, outcomes] of Object.entries(lanes)) record[lane] = { ...common, outcomes };
   writeFileSync(RECORD_FILE, `${JSON.stringify(record, rounded, 2)}\n`);
-  return record;
+  return readRecord();
 }
 
 /** Four digits say all that a measurement knows. */
