@@ -77,7 +77,7 @@ test("the live line tells of rates, lag and checkpoints, of a server that is awa
   const lines = wide.text().split("\n");
   const lastLive = lines.filter((line) => line.includes("rows/s (")).at(-1);
   expect(lastLive).not.toContain("away");
-});
+}, 60_000);
 
 test("a narrow terminal cuts the line, so that it never wraps; NO_COLOR takes the colours away", async () => {
   const file = join(folder, "narrow.sql");
@@ -96,4 +96,4 @@ test("a narrow terminal cuts the line, so that it never wraps; NO_COLOR takes th
     .filter((line) => line.includes("narrow") && !line.includes("done"));
   for (const line of lines) expect(stripVTControlCharacters(line).replace("\r", "").length).toBeLessThan(24);
   expect(narrow.text()).not.toContain("\x1b[1m");
-});
+}, 60_000);
