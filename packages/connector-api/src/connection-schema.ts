@@ -28,7 +28,8 @@ export interface Column {
 }
 
 /**
- * The columns of a source or sink, in declared order. `R` is the row type that {@link defineSchema} inferred; it exists
+ * The columns of a source or sink, in declared order. None: a sink of rows of any shape, which only some formats write
+ * (`Format.anyRows`). `R` is the row type that {@link defineSchema} inferred; it exists
  * for the compiler alone.
  */
 export interface ConnectionSchema<R = unknown> {

@@ -54,6 +54,8 @@ export interface Format<Options extends JsonObject = JsonObject> {
   fromOptions(options: ConnectorOptions): Options;
   /** Parses the stored form (OperatorConfig.format without `type`). Throws OPTION_INVALID naming the path. */
   parse(value: unknown): Options;
+  /** True when its encoder takes rows of any shape from a schema without columns; such a schema is not given to `checkSchema`. */
+  readonly anyRows?: boolean;
   /** Refuses a schema this format cannot carry, with SCHEMA_INVALID. Called when a table is defined, before any I/O. */
   checkSchema?(schema: ConnectionSchema, options: Options): void;
   openDecoder?(options: Options, context: FormatContext): Promise<Decoder>;

@@ -1,5 +1,6 @@
 import {
   type CheckpointStore,
+  type ConnectionSchema,
   type Connector,
   ConnectorError,
   createCounters,
@@ -27,6 +28,7 @@ interface ConnectorChoice {
 }
 
 export interface OpenSourceOptions<T> extends DirectOptions<T>, ConnectorChoice {
+  readonly schema: ConnectionSchema<T> | ConnectionSchema;
   /**
    * Where commits are kept, `fileCheckpoints("./state")` for example; the store stays yours to close. Needs `name`. Of
    * two sources with one store and name the newer one wins: the older one's next commit rejects with FENCED.
@@ -176,7 +178,14 @@ interface Prepared extends DirectTable {
 }
 
 function prepare(options: DirectOptions<unknown> & ConnectorChoice, type: "source" | "sink"): Prepared {
-  const { schema, name = type, logger = silentLogger, environment = process.env, signal, ...rest } = options;
+  const {
+    schema = { columns: [] },
+    name = type,
+    logger = silentLogger,
+    environment = process.env,
+    signal,
+    ...rest
+  } = options;
   const { client, connector: chosen, ...own } = rest;
   if (client !== undefined && chosen !== undefined) {
     throw new ConnectorError(

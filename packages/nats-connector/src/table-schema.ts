@@ -26,8 +26,12 @@ export function checkTableSchema(
   format: Format,
   formatOptions: never,
 ): void {
-  if (schema.columns.length === 0) throw new ConnectorError("SCHEMA_INVALID", "a table needs columns");
   const isSource = tableTypeOf(table) === "source";
+  if (schema.columns.length === 0) {
+    if (!isSource && format.anyRows === true) return;
+    const why = isSource ? "a source needs columns" : `a sink of format "${format.name}" needs columns`;
+    throw new ConnectorError("SCHEMA_INVALID", `${why}; give a schema`);
+  }
   const [first] = metadataFields;
   if (!isSource && first !== undefined) {
     throw new ConnectorError(

@@ -1,5 +1,6 @@
 import { type ConnectionSchema, ConnectorError, type Format } from "@x/connector-api";
 import { requireColumns } from "../format-options.js";
+import { createAnyRowEncoder } from "../json/any-row.js";
 import { createJsonDecoder } from "../json/decode-json.js";
 import { createJsonEncoder } from "../json/encode-json.js";
 import { type JsonDefaults, type JsonOptions, jsonFromOptions, parseJsonOptions } from "../json/json-options.js";
@@ -13,6 +14,7 @@ const defaults: JsonDefaults = { timestampFormat: "rfc3339", decimalEncoding: "n
 export const json = {
   name: "json",
   text: true,
+  anyRows: true,
   fromOptions: (options) => jsonFromOptions(options, defaults, true),
   parse: (value) => parseJsonOptions(value, "json", defaults),
   checkSchema: checkColumns,
@@ -26,6 +28,10 @@ export const json = {
   },
   async openEncoder(options, context) {
     const { schema } = context;
+    const describesRows = options.unstructured || options.includeSchema || options.schemaRegistry !== undefined;
+    if (schema.columns.length === 0 && !describesRows) {
+      return wrapping(await openWritingLayers(options, context), createAnyRowEncoder(options));
+    }
     checkColumns(schema, options);
     const includeSchema = options.includeSchema === true;
     if (options.unstructured && includeSchema) {

@@ -21,8 +21,8 @@ export interface DirectOptions<T> {
   readonly stream?: string;
   readonly subject?: string;
   readonly format: string;
-  /** The columns, from `defineSchema` or elsewhere. */
-  readonly schema: ConnectionSchema<T> | ConnectionSchema;
+  /** The columns, from `defineSchema` or elsewhere. A sink of json does without: it writes rows as they are. */
+  readonly schema?: ConnectionSchema<T> | ConnectionSchema;
   /** Names the pipeline (its checkpoints, its consumers) and the table in errors. */
   readonly name?: string;
   /** Default: says nothing. */

@@ -34,7 +34,8 @@ export interface RowTemplate {
 
 /**
  * Compiles a template against the columns of a sink. `option` names it in errors. A column is found by its exact name,
- * else without regard to case where that is unambiguous. Throws OPTION_INVALID for an unknown column, a column without
+ * else without regard to case where that is unambiguous. Without columns any key of a row may be named, and each value
+ * is written as its own kind says. Throws OPTION_INVALID for an unknown column, a column without
  * text, and a brace that opens or closes nothing.
  */
 export function parseRowTemplate(option: string, source: string, schema: ConnectionSchema): RowTemplate {
@@ -52,6 +53,7 @@ export function parseRowTemplate(option: string, source: string, schema: Connect
 }
 
 function resolve(option: string, name: string, schema: ConnectionSchema): TemplateColumn {
+  if (schema.columns.length === 0) return { name, type: { kind: "json" }, text: anyText(name) };
   const column = findColumn(name, schema);
   if (column === undefined) {
     const names = schema.columns.map((each) => each.name);
@@ -73,11 +75,32 @@ function findColumn(name: string, schema: ConnectionSchema): Column | undefined 
   return folded.length === 1 ? folded[0] : undefined;
 }
 
+function wrongValue(name: string, expected: string): ConnectorError {
+  return new ConnectorError("BAD_DATA", `column "${name}": expected ${expected}`, { context: { column: name } });
+}
+
+/** Text of a value whose column is not declared. */
+function anyText(name: string): ValueText {
+  const instant = timestampText(3, (expected) => wrongValue(name, expected));
+  return (value) => {
+    switch (typeof value) {
+      case "string":
+        return value;
+      case "boolean":
+      case "bigint":
+        return `${value}`;
+      case "number":
+        if (Number.isFinite(value)) return `${value}`;
+        throw wrongValue(name, "a finite number");
+      default:
+        if (value instanceof Date) return instant(value);
+        throw wrongValue(name, "text, a number, a boolean or a Date");
+    }
+  };
+}
+
 function textOf(column: Column): ValueText | undefined {
-  const wrong = (expected: string): ConnectorError =>
-    new ConnectorError("BAD_DATA", `column "${column.name}": expected ${expected}`, {
-      context: { column: column.name },
-    });
+  const wrong = (expected: string): ConnectorError => wrongValue(column.name, expected);
   switch (column.type.kind) {
     case "integer":
       return (value) => {
