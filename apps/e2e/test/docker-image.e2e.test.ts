@@ -59,6 +59,7 @@ test("runs a pipeline with a read-only root, is healthy, drains on docker stop, 
       ...["run", "--detach", "--name", `${prefix}-pipeline`, "--network", prefix, ...hardened],
       ...["--health-interval", "1s", "--volume", `${folder.path}:/jobs:ro`, "--volume", `${prefix}-state:/state`],
       ...["--env", `NATS_URL=${url}`, images.cli, "run", "/jobs/job.sql", "--json"],
+      ...["--http", ":9464"],
     );
   const manager = await streams.connection.jetstreamManager();
   await start();
@@ -66,6 +67,9 @@ test("runs a pipeline with a read-only root, is healthy, drains on docker stop, 
   await expect
     .poll(() => docker("inspect", "--format", "{{.State.Health.Status}}", `${prefix}-pipeline`), { timeout: 60_000 })
     .toBe("healthy");
+  // Healthy is what the pipeline said, not that nobody answered.
+  const health = JSON.parse(await docker("inspect", "--format", "{{json .State.Health.Log}}", `${prefix}-pipeline`));
+  expect(health.at(-1)).toMatchObject({ ExitCode: 0, Output: "job: ok\n" });
   await docker("stop", "--time", "30", `${prefix}-pipeline`);
   expect(await docker("inspect", "--format", "{{.State.ExitCode}}", `${prefix}-pipeline`)).toBe("0");
   expect(JSON.parse((await docker("logs", `${prefix}-pipeline`)).split("\n").at(-1) ?? "")).toMatchObject({
