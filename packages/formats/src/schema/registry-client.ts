@@ -244,11 +244,11 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
 }
 
 function unavailable(base: URL, attempts: number, error: Error): ConnectorError {
-  const remedy = /certificate/i.test(error.message) ? "; schema_registry.ca_file names the authorities to trust" : "";
-  return new ConnectorError(
-    "SERVER_UNAVAILABLE",
-    `the schema registry ${base.host} did not answer in ${attempts} attempts: ${error.message}${remedy}`,
-  );
+  const text = `the schema registry ${base.host} did not answer in ${attempts} attempts: ${error.message}`;
+  if (!/certificate/i.test(error.message)) return new ConnectorError("SERVER_UNAVAILABLE", text);
+  // Another attempt meets the same certificate: whoever set the registry up has to act.
+  const remedy = "schema_registry.ca_file names the authorities to trust";
+  return new ConnectorError("SERVER_UNAVAILABLE", `${text}; ${remedy}`, { retry: "never" });
 }
 
 function strange(reason: string): ConnectorError {
