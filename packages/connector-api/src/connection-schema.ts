@@ -28,7 +28,7 @@ export interface Column {
 }
 
 /**
- * The columns of a source or sink, in declared order. None: a sink of rows of any shape, which only some formats write
+ * The columns of a source or sink, in declared order. None: rows of any shape, which only some formats carry
  * (`Format.anyRows`). `R` is the row type that {@link defineSchema} inferred; it exists
  * for the compiler alone.
  */

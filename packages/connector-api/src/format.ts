@@ -54,7 +54,7 @@ export interface Format<Options extends JsonObject = JsonObject> {
   fromOptions(options: ConnectorOptions): Options;
   /** Parses the stored form (OperatorConfig.format without `type`). Throws OPTION_INVALID naming the path. */
   parse(value: unknown): Options;
-  /** True when its encoder takes rows of any shape from a schema without columns; such a schema is not given to `checkSchema`. */
+  /** True when it reads and writes rows of any shape under a schema without columns; such a schema is not given to `checkSchema`. */
   readonly anyRows?: boolean;
   /** Refuses a schema this format cannot carry, with SCHEMA_INVALID. Called when a table is defined, before any I/O. */
   checkSchema?(schema: ConnectionSchema, options: Options): void;

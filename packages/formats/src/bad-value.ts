@@ -37,7 +37,8 @@ export function withinElement(index: number, error: unknown): unknown {
 export function toBadData(error: unknown): unknown {
   if (!(error instanceof BadValue)) return error;
   const { path, expected, got } = error;
-  return new ConnectorError("BAD_DATA", `column "${path}": expected ${expected}, got ${got}`, {
+  const place = path === "" ? "the row" : `column "${path}"`;
+  return new ConnectorError("BAD_DATA", `${place}: expected ${expected}, got ${got}`, {
     context: { column: path, expected, got },
   });
 }

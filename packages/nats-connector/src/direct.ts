@@ -17,6 +17,7 @@ import { DirectEvents } from "./direct/direct-events.js";
 import { DirectSink } from "./direct/direct-sink.js";
 import { DirectSource, sourceContext } from "./direct/direct-source.js";
 import { type DirectOptions, type DirectTable, openDirectTable } from "./direct/open-operator.js";
+import { type StandardSchema, toConnectionSchema } from "./direct/standard-schema.js";
 import type { NatsClient } from "./nats-client.js";
 import { type NatsConnector, natsConnector } from "./nats-connector.js";
 
@@ -28,7 +29,11 @@ interface ConnectorChoice {
 }
 
 export interface OpenSourceOptions<T> extends DirectOptions<T>, ConnectorChoice {
-  readonly schema: ConnectionSchema<T> | ConnectionSchema;
+  /**
+   * The columns, from `defineSchema` or elsewhere; or a Standard Schema (zod and the like): the payload may then be any
+   * JSON object, and a row is what the schema makes of it. What it refuses is bad data.
+   */
+  readonly schema: ConnectionSchema<T> | ConnectionSchema | StandardSchema<unknown, T>;
   /**
    * Where commits are kept, `fileCheckpoints("./state")` for example; the store stays yours to close. Needs `name`. Of
    * two sources with one store and name the newer one wins: the older one's next commit rejects with FENCED.
@@ -40,6 +45,12 @@ export interface OpenSourceOptions<T> extends DirectOptions<T>, ConnectorChoice 
 }
 
 export interface OpenSinkOptions<T> extends DirectOptions<T>, ConnectorChoice {
+  /**
+   * The columns, from `defineSchema` or elsewhere; or a Standard Schema (zod and the like): what it makes of a row is
+   * encoded, what it refuses is bad data, and templates name keys of the row as it was given. Left out, json writes rows
+   * as they are.
+   */
+  readonly schema?: ConnectionSchema<T> | ConnectionSchema | StandardSchema<T, unknown>;
   /** How long `close` waits for confirmations. Default 25,000. */
   readonly drainTimeoutMs?: number;
 }
@@ -194,7 +205,12 @@ function prepare(options: DirectOptions<unknown> & ConnectorChoice, type: "sourc
     );
   }
   const connector: Connector = chosen ?? natsConnector(client === undefined ? {} : { client });
-  const table = openDirectTable(connector, { type, name, options: own, schema, environment });
+  if ("~standard" in schema && !("openAckFloor" in connector)) {
+    const text = `connector "${connector.name}" takes columns; give a schema of defineSchema`;
+    throw new ConnectorError("UNSUPPORTED", text);
+  }
+  const request = { type, name, options: own, schema: toConnectionSchema(schema), environment };
+  const table = openDirectTable(connector, request);
   const stop = new AbortController();
   if (signal?.aborted) stop.abort(signal.reason);
   signal?.addEventListener("abort", () => stop.abort(signal.reason), { once: true, signal: stop.signal });

@@ -12,6 +12,7 @@ export type { Batch, BatchOptions, DirectSource, SourceState } from "./direct/di
 export type { NatsKvCheckpointsOptions } from "./direct/nats-kv-checkpoints.js";
 export { natsKvCheckpoints } from "./direct/nats-kv-checkpoints.js";
 export type { DirectOptions } from "./direct/open-operator.js";
+export type { StandardSchema, Validation } from "./direct/standard-schema.js";
 export type { OpenSinkOptions, OpenSourceOptions } from "./direct.js";
 export { openSink, openSource } from "./direct.js";
 export type { ExactlyOncePlan, ExactlyOnceRequest } from "./exactly-once/plan-exactly-once.js";

@@ -40,6 +40,7 @@ import { testConnection, testTable } from "./connection-test/test-table.js";
 import { openDeadLetterBox } from "./dead-letter/dead-letter-box.js";
 import { describeProfile } from "./describe-profile.js";
 import { type AckFloor, openAckFloor } from "./direct/ack-floor.js";
+import { validatingDecoder, validatingEncoder } from "./direct/standard-schema.js";
 import { icon } from "./icon.js";
 import { makeReplay } from "./inspect/make-replay.js";
 import { moveSplit } from "./inspect/move-split.js";
@@ -180,12 +181,12 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
       openDecoder: async (signal) => {
         const decoder = await format.openDecoder?.(formatOptions, { schema: physical, signal, environment });
         if (decoder === undefined) throw unable;
-        return decoder;
+        return validatingDecoder(decoder, schema);
       },
       openEncoder: async (signal) => {
         const encoder = await format.openEncoder?.(formatOptions, { schema: physical, signal, environment });
         if (encoder === undefined) throw unable;
-        return encoder;
+        return validatingEncoder(encoder, schema);
       },
     };
   };

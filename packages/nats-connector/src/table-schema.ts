@@ -5,6 +5,7 @@ import {
   type MetadataField,
   physicalSchema,
 } from "@x/connector-api";
+import { validatorOf } from "./direct/standard-schema.js";
 import { compileMetadata } from "./message-metadata.js";
 import { type TableConfig, tableTypeOf } from "./table-config.js";
 
@@ -28,9 +29,10 @@ export function checkTableSchema(
 ): void {
   const isSource = tableTypeOf(table) === "source";
   if (schema.columns.length === 0) {
-    if (!isSource && format.anyRows === true) return;
-    const why = isSource ? "a source needs columns" : `a sink of format "${format.name}" needs columns`;
-    throw new ConnectorError("SCHEMA_INVALID", `${why}; give a schema`);
+    const free = !isSource || validatorOf(schema) !== undefined;
+    if (free && format.anyRows === true) return;
+    const why = free ? `format "${format.name}" needs columns` : "a source needs columns";
+    throw new ConnectorError("SCHEMA_INVALID", `${why}; give a schema of defineSchema`);
   }
   const [first] = metadataFields;
   if (!isSource && first !== undefined) {

@@ -1,6 +1,6 @@
 import { type ConnectionSchema, ConnectorError, type Format } from "@x/connector-api";
 import { requireColumns } from "../format-options.js";
-import { createAnyRowEncoder } from "../json/any-row.js";
+import { createAnyRowDecoder, createAnyRowEncoder } from "../json/any-row.js";
 import { createJsonDecoder } from "../json/decode-json.js";
 import { createJsonEncoder } from "../json/encode-json.js";
 import { type JsonDefaults, type JsonOptions, jsonFromOptions, parseJsonOptions } from "../json/json-options.js";
@@ -19,8 +19,11 @@ export const json = {
   parse: (value) => parseJsonOptions(value, "json", defaults),
   checkSchema: checkColumns,
   async openDecoder(options, { schema }) {
-    checkColumns(schema, options);
     const includeSchema = options.includeSchema === true;
+    if (schema.columns.length === 0 && !options.unstructured) {
+      return unwrapping(readingLayers(options), createAnyRowDecoder(includeSchema));
+    }
+    checkColumns(schema, options);
     const decoder = options.unstructured
       ? createUnstructuredDecoder(schema, includeSchema)
       : createJsonDecoder(schema, { ...options, includeSchema });

@@ -1,10 +1,30 @@
-import { type Encoder, kindOf } from "@x/connector-api";
+import { type Decoder, type Encoder, kindOf, type Row } from "@x/connector-api";
 import { BadValue, toBadData, withinField } from "../bad-value.js";
+import { decodeUtf8 } from "../strict-utf8.js";
 import { createRfc3339Writer } from "../values/timestamp.js";
 import type { JsonWriting } from "./column-writers.js";
-import { writeJson } from "./json-value.js";
+import { payloadOf } from "./connect-schema.js";
+import { readDocument } from "./json-document.js";
+import { readJson, writeJson } from "./json-value.js";
 
 const EXPECTED = "a value of JSON, a Date or a Uint8Array";
+
+/**
+ * Decodes one JSON object per payload into a row of a table without columns: every key it has, each value as JSON holds
+ * it, integers beyond 2^53 as bigint.
+ */
+export function createAnyRowDecoder(includeSchema: boolean): Decoder {
+  const read = (document: unknown): Row => {
+    const object = includeSchema ? payloadOf(document) : document;
+    if (kindOf(object) !== "object") throw new BadValue("a JSON object", kindOf(object));
+    return readJson(object, "JSON") as Row;
+  };
+  return {
+    decode(payload, rows) {
+      rows.push(readDocument(decodeUtf8(payload), read));
+    },
+  };
+}
 
 /**
  * Encodes rows of a table without columns: an object of the keys that each row has, in their order. A Date is written

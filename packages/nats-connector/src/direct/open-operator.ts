@@ -8,6 +8,7 @@ import {
   type OperatorConfig,
   type TableType,
 } from "@x/connector-api";
+import type { StandardSchema } from "./standard-schema.js";
 
 /**
  * What `openSource` and `openSink` share. Every other property is an option of the connector in camelCase, nested where
@@ -21,8 +22,7 @@ export interface DirectOptions<T> {
   readonly stream?: string;
   readonly subject?: string;
   readonly format: string;
-  /** The columns, from `defineSchema` or elsewhere. A sink of json does without: it writes rows as they are. */
-  readonly schema?: ConnectionSchema<T> | ConnectionSchema;
+  readonly schema?: ConnectionSchema<T> | ConnectionSchema | StandardSchema;
   /** Names the pipeline (its checkpoints, its consumers) and the table in errors. */
   readonly name?: string;
   /** Default: says nothing. */
