@@ -211,6 +211,14 @@ export function fromClientError(
   });
 }
 
+/**
+ * True when a publish did not find the last sequence it expected: 10071 names the one that is there; a replicated
+ * stream says 10164 instead while another message of the subject is still on its way.
+ */
+export function isWrongLastSequence(error: unknown): boolean {
+  return isConnectorError(error) && (error.context.errCode === 10071 || error.context.errCode === 10164);
+}
+
 /** True for an error that waiting may cure; such a one never ends a running source or sink. */
 export function isTransient(error: unknown): boolean {
   return isConnectorError(error) && error.retry === "backoff";

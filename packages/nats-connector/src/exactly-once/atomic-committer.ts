@@ -1,17 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, type OperatorContext } from "@x/connector-api";
 import type { StreamConfig } from "../jetstream/api.js";
-import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
+import { type ApiErrorBody, fromApiError, fromClientError, isWrongLastSequence } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import { AtomicBatch } from "./atomic-batch.js";
-import {
-  type Claim,
-  fenced,
-  type ProgressPlace,
-  progressHeaders,
-  readProgressPatiently,
-  WRONG_LAST_SEQUENCE,
-} from "./progress-log.js";
+import { type Claim, fenced, type ProgressPlace, progressHeaders, readProgressPatiently } from "./progress-log.js";
 import { encodeProgress, type ProgressRecord } from "./progress-record.js";
 import { requestAck } from "./request-ack.js";
 import type { Transaction } from "./transaction.js";
@@ -82,7 +75,7 @@ export class AtomicCommitter {
         if (attempt > 0) logger.info({ split }, "committing goes on");
         return;
       }
-      const raced = doubt.context.errCode === WRONG_LAST_SEQUENCE;
+      const raced = isWrongLastSequence(doubt);
       if (doubt.retry !== "backoff" && !raced) throw doubt;
       if (attempt === 0) {
         const { code, context } = doubt;

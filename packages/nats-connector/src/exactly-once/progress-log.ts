@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, type Identity, isConnectorError } from "@x/connector-api";
 import type { StreamConfig } from "../jetstream/api.js";
-import { isTransient } from "../nats-errors.js";
+import { isTransient, isWrongLastSequence } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import {
   type ExactlyOnceMode,
@@ -45,7 +45,7 @@ const RACES = 1;
 const CLAIM_RETRY_MS = 20;
 const RETRY_MS = 100;
 const LAST_RETRY_MS = 2000;
-/** Answers in a row that there is no such stream before it is believed: a restarted server is still finding its own. */
+/** Answers in a row that there is no such stream, or no progress, before it is believed: a restarted server is still finding its own. */
 const SUSPICIOUS = 3;
 
 /**
@@ -145,13 +145,19 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
     return requestAck(message, { link, stream: place.stream, timeoutMs: request.ackTimeoutMs, signal });
   };
   let claimed: ProgressRecord | undefined;
+  let missed = 0;
   for (let races = 0; ; ) {
     try {
       const { last, epoch, claim, bid } = await look(signal);
       if (last !== undefined && claimed !== undefined && isSame(last.record, claimed)) {
         return { seq: last.seq, epoch: claimed.epoch, progress: progressOf(claimed) };
       }
-      if (request.hasCheckpoint && (last === undefined || last.record.position === null)) throw lost(place);
+      if (request.hasCheckpoint && (last === undefined || last.record.position === null)) {
+        // A new leader may answer with what was true a moment ago.
+        if (++missed === SUSPICIOUS) throw lost(place);
+        await abortable(sleep(RETRY_MS), signal);
+        continue;
+      }
       claimed = nextClaim(place, mode, last?.record, epoch + 1);
       if (bid !== undefined && races >= RACES) {
         await write(
@@ -165,7 +171,7 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
       return { seq, epoch: claimed.epoch, progress: progressOf(claimed) };
     } catch (error) {
       // Somebody was quicker, or nobody answered: look again.
-      const raced = isConnectorError(error) && error.context.errCode === WRONG_LAST_SEQUENCE;
+      const raced = isWrongLastSequence(error);
       if (raced) races += 1;
       if (!(raced || isTransient(error)) || Date.now() > deadline) throw error;
     }
@@ -178,9 +184,6 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
     return one.epoch === other.epoch && one.instanceId === other.instanceId && one.commit === other.commit;
   }
 }
-
-/** `err_code` of "wrong last sequence". */
-export const WRONG_LAST_SEQUENCE = 10071;
 
 function nextClaim(
   place: ProgressPlace,

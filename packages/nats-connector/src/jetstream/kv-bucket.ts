@@ -1,5 +1,5 @@
-import { ConnectorError, isConnectorError } from "@x/connector-api";
-import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
+import { ConnectorError } from "@x/connector-api";
+import { type ApiErrorBody, fromApiError, fromClientError, isWrongLastSequence } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import type { StoredMessage, StreamInfo } from "./api.js";
 
@@ -29,7 +29,6 @@ export interface KvBucket {
   check(): Promise<void>;
 }
 
-const WRONG_LAST_SEQUENCE: ReadonlySet<unknown> = new Set([10071, 10164]);
 const ACK_TIMEOUT_MS = 5000;
 
 export function streamOfBucket(bucket: string): string {
@@ -86,7 +85,7 @@ export function createKvBucket(bucket: string, stream: StreamInfo, link: OpenCon
         await put(key, value, entry.unchanged);
         return true;
       } catch (error) {
-        if (isConnectorError(error) && WRONG_LAST_SEQUENCE.has(error.context.errCode)) return false;
+        if (isWrongLastSequence(error)) return false;
         throw error;
       }
     },
