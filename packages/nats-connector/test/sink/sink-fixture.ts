@@ -11,7 +11,7 @@ import {
   silentLogger,
 } from "@x/connector-api";
 import type { NatsServer } from "@x/nats-testkit";
-import { connect, type NatsConnection } from "nats";
+import { connect, type Msg, type NatsConnection } from "nats";
 import { type OpenConnection, openConnection } from "../../src/open-connection.ts";
 import type { SinkSettings } from "../../src/sink/sink-operator.ts";
 import type { CoreSinkTable, JetStreamSinkTable } from "../../src/table-config.ts";
@@ -142,8 +142,14 @@ export async function observe(url: string, user?: { user: string; pass: string }
   };
   const api = async (verb: string, body?: object): Promise<Record<string, unknown>> => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    await ready();
-    const answer = await client.request(`$JS.API.${verb}`, payload, { timeout: 5000 });
+    const ask = async (): Promise<Msg> => {
+      await ready();
+      return client.request(`$JS.API.${verb}`, payload, { timeout: 5000 });
+    };
+    // A server that came back a moment ago answers for itself before it answers for its streams.
+    const answer = await ask().catch((error: unknown) =>
+      verb.startsWith("STREAM.INFO.") ? ask() : Promise.reject(error),
+    );
     const value = answer.json<Record<string, unknown> & { error?: { description: string } }>();
     if (value.error !== undefined) throw new Error(`${verb}: ${value.error.description}`);
     return value;
