@@ -71,7 +71,9 @@ test.each(names)("nats-server takes the command of %s", (name) => {
   expect(status, stderr).toBe(0);
 });
 
-test("on this machine the same files make a cluster and a pipeline that writes what the README says", async () => {
+test("on this machine the same files make a cluster and a pipeline that goes on without one server", {
+  timeout: 180_000,
+}, async () => {
   using folder = openWorkFolder();
   await using cluster = await startHere(folder.path);
   const health = n1?.healthcheck?.test.at(-1)?.split(":8222")[1];
@@ -80,7 +82,7 @@ test("on this machine the same files make a cluster and a pipeline that writes w
   }
   const urls = cluster.urls.join();
 
-  await using streams = await openStreams(urls);
+  await using streams = await openStreams(cluster.urls.slice(1).join());
   const manager = await streams.connection.jetstreamManager();
   // As `docker compose up` does it each time: what is there already is the same.
   for (let i = 0; i < 2; i++) await manager.streams.add(streamConfig);
@@ -100,6 +102,15 @@ test("on this machine the same files make a cluster and a pipeline that writes w
   const rows = async (): Promise<Order[]> => (await streams.rows<Order>("LARGE_ORDERS")).filter((row) => "id" in row);
   await expect.poll(() => rows().catch(() => []), { timeout: 60_000, interval: 200 }).toEqual(expected);
   expect((await manager.streams.info("LARGE_ORDERS")).config).toMatchObject({ num_replicas: 3, allow_atomic: true });
+
+  await cluster.loseFirst();
+  for (const stream of ["ORDERS", "LARGE_ORDERS"]) {
+    const leader = async (): Promise<unknown> => (await manager.streams.info(stream)).cluster?.leader;
+    await expect.poll(() => leader().catch(() => "n1"), { timeout: 40_000 }).toMatch(/^n[23]$/);
+  }
+  await streams.fill("orders.new", ordersFrom(1_201, 1_300));
+  // 300 orders and the position.
+  await expect.poll(() => streams.count("LARGE_ORDERS").catch(() => 0), { timeout: 60_000 }).toBe(301);
   expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
   expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toContain("pipeline_rows_out_total");
   running.child.kill("SIGTERM");
@@ -109,8 +120,15 @@ test("on this machine the same files make a cluster and a pipeline that writes w
   expect(check.exitCode, check.stdout + check.stderr).toBe(0);
 });
 
+interface ComposedCluster extends AsyncDisposable {
+  readonly urls: readonly string[];
+  readonly monitors: readonly string[];
+  /** As `docker compose kill n1`. */
+  loseFirst(): Promise<void>;
+}
+
 /** The three servers as processes: their file, with addresses of this machine in place of those of the containers. */
-async function startHere(folder: string): Promise<AsyncDisposable & { urls: string[]; monitors: string[] }> {
+async function startHere(folder: string): Promise<ComposedCluster> {
   const ports = await Promise.all(
     names.map(async (name) => ({ name, monitor: await findFreePort(), route: await findFreePort() })),
   );
@@ -132,6 +150,7 @@ async function startHere(folder: string): Promise<AsyncDisposable & { urls: stri
   return {
     urls: started.map(({ url }) => url),
     monitors: ports.map(({ monitor }) => `http://127.0.0.1:${monitor}`),
+    loseFirst: async () => started[0]?.kill(),
     async [Symbol.asyncDispose]() {
       await Promise.all(started.map((server) => server[Symbol.asyncDispose]()));
     },
