@@ -1,7 +1,7 @@
 import { buildPipelines } from "./build-pipelines.js";
 import { judgePipeline } from "./judge-pipeline.js";
-import type { Output } from "./main.js";
 import { withScript } from "./open-script.js";
+import type { Output } from "./output.js";
 import { readPlans } from "./read-plans.js";
 import { renderJudgements } from "./render/findings.js";
 import { styleOf } from "./render/style.js";

@@ -7,7 +7,7 @@ import { explainCommand } from "./commands/explain.js";
 import { runCommand } from "./commands/run.js";
 import { tailCommand } from "./commands/tail.js";
 import { verifyCommand } from "./commands/verify.js";
-import type { Output } from "./main.js";
+import type { Output } from "./output.js";
 
 /** One command of the command line. A new command is one file and one word in the list below. */
 export interface CliCommand {

@@ -1,6 +1,6 @@
 import { connectorPlans } from "./connector-plans.js";
-import type { Output } from "./main.js";
 import type { OpenScript } from "./open-script.js";
+import type { Output } from "./output.js";
 import type { PlanSettings } from "./read-plans.js";
 
 /** How long making streams may take. */

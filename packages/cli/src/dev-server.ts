@@ -3,7 +3,7 @@ import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { ConnectorError, toConnectorError } from "@x/connector-api";
-import type { Output } from "./main.js";
+import type { Output } from "./output.js";
 import { reportError } from "./report-error.js";
 import { onStopSignals } from "./stop-signals.js";
 

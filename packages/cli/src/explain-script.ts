@@ -1,8 +1,8 @@
 import type { Explanation, JsonObject } from "@x/connector-api";
 import { buildPipelines } from "./build-pipelines.js";
 import { connectorPlans } from "./connector-plans.js";
-import type { Output } from "./main.js";
 import { withScript } from "./open-script.js";
+import type { Output } from "./output.js";
 import { readPlans, type StandingPlan } from "./read-plans.js";
 import { renderRecord } from "./render/record.js";
 import { styleOf } from "./render/style.js";

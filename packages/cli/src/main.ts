@@ -1,12 +1,7 @@
 import { CommanderError } from "commander";
+import type { Output } from "./output.js";
 import { createProgram } from "./program.js";
 import { renderError } from "./render/error.js";
-
-/** Where a command writes; the process's own streams outside tests. */
-export interface Output {
-  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
-  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
-}
 
 /**
  * Runs the command line and resolves to the exit code (`docs/errors.md`). Never rejects and never ends the process by

@@ -1,7 +1,7 @@
 import { type Environment, type Logger, toConnectorError } from "@x/connector-api";
 import { readEnvironment, readProfiles, readText } from "./environment.js";
 import { loadPlugins } from "./load-plugins.js";
-import type { Output } from "./main.js";
+import type { Output } from "./output.js";
 import { type PlannedPipeline, planPipelines } from "./plan-pipelines.js";
 import type { SqlFile } from "./render/error.js";
 import { createLogger } from "./render/log.js";

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { commands } from "./commands.js";
-import type { Output } from "./main.js";
+import type { Output } from "./output.js";
 import { packageVersion } from "./package-version.js";
 
 /** The command line with every command of the list. `exit` is told the exit code of the command that ran. */

@@ -1,5 +1,5 @@
 import { toConnectorError } from "@x/connector-api";
-import type { Output } from "./main.js";
+import type { Output } from "./output.js";
 import { renderError, type SqlFile } from "./render/error.js";
 
 export interface ReportOptions {

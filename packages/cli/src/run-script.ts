@@ -3,8 +3,8 @@ import { type PipelineSummary, type RunningPipeline, startPipeline } from "@x/ru
 import { buildPipelines, type PipelineParts } from "./build-pipelines.js";
 import { createMissing } from "./create-missing.js";
 import { type HttpAddress, type HttpEndpoint, openHttpEndpoint } from "./http-endpoint.js";
-import type { Output } from "./main.js";
 import { type OpenScript, withScript } from "./open-script.js";
+import type { Output } from "./output.js";
 import { startLiveLines, startProgressEvents } from "./render/progress.js";
 import { styleOf } from "./render/style.js";
 import { renderSummary } from "./render/summary.js";

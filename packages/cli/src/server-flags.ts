@@ -9,7 +9,7 @@ import {
   type TablePlan,
 } from "@x/connector-api";
 import type { Command } from "commander";
-import type { Output } from "./main.js";
+import type { Output } from "./output.js";
 import { createLogger, parseLogLevel } from "./render/log.js";
 
 /** The flags of commands about a server, as commander gives them. */

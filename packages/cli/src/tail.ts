@@ -10,7 +10,7 @@ import {
   toConnectorError,
 } from "@x/connector-api";
 import { type PipelineSummary, startPipeline } from "@x/runtime";
-import type { Output } from "./main.js";
+import type { Output } from "./output.js";
 import { createMessageRenderer, messageColumns } from "./render/message.js";
 import { reportError } from "./report-error.js";
 import { countFlag } from "./script-flags.js";

@@ -10,7 +10,7 @@ import {
   trace,
 } from "@opentelemetry/api";
 import { toConnectorError } from "@x/connector-api";
-import type { RunningPipeline } from "./pipeline.js";
+import type { RunningPipeline } from "./pipeline-spec.js";
 import { metrics } from "./telemetry/metrics.js";
 import type { PipelineSpan, PipelineTracer } from "./telemetry/pipeline-tracer.js";
 

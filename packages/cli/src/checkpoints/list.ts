@@ -1,5 +1,5 @@
 import type { CheckpointStore } from "@x/connector-api";
-import type { Output } from "../main.js";
+import type { Output } from "../output.js";
 import { renderTable } from "../render/table.js";
 import type { ScriptFlags } from "../script-flags.js";
 import { withState } from "./with-state.js";

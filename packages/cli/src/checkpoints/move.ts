@@ -6,8 +6,8 @@ import {
   openIncarnation,
   type SplitState,
 } from "@x/connector-api";
-import type { Output } from "../main.js";
 import { type OpenScript, withScript } from "../open-script.js";
+import type { Output } from "../output.js";
 import { pickPipeline } from "../pick-pipeline.js";
 import type { PlannedPipeline, PlannedTable } from "../plan-pipelines.js";
 import { countFlag, type ScriptFlags } from "../script-flags.js";

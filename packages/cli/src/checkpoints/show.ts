@@ -7,7 +7,7 @@ import {
   ConnectorError,
   didYouMean,
 } from "@x/connector-api";
-import type { Output } from "../main.js";
+import type { Output } from "../output.js";
 import { renderRecord } from "../render/record.js";
 import type { ScriptFlags } from "../script-flags.js";
 import { withState } from "./with-state.js";

@@ -1,6 +1,6 @@
 import { type CheckpointStore, ConnectorError, type Logger, silentLogger, toConnectorError } from "@x/connector-api";
-import type { Output } from "../main.js";
 import { withScript } from "../open-script.js";
+import type { Output } from "../output.js";
 import type { PlannedPipeline } from "../plan-pipelines.js";
 import { reportError } from "../report-error.js";
 import type { ScriptFlags } from "../script-flags.js";

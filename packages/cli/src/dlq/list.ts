@@ -1,5 +1,5 @@
 import type { DeadLetter } from "@x/connector-api";
-import type { Output } from "../main.js";
+import type { Output } from "../output.js";
 import { describeOrigin, letterFacts } from "../render/letter.js";
 import { plainText } from "../render/plain-text.js";
 import { renderTable } from "../render/table.js";

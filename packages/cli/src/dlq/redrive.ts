@@ -1,5 +1,5 @@
 import { ConnectorError, type DeadLetter, type DeadLetterBox, type Redriven } from "@x/connector-api";
-import type { Output } from "../main.js";
+import type { Output } from "../output.js";
 import { describeOrigin } from "../render/letter.js";
 import { countFlag } from "../script-flags.js";
 import type { ServerFlags } from "../server-flags.js";

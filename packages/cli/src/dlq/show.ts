@@ -1,5 +1,5 @@
 import { ConnectorError, type DeadLetter, type DeadLetterBox } from "@x/connector-api";
-import type { Output } from "../main.js";
+import type { Output } from "../output.js";
 import { letterFacts, renderLetter } from "../render/letter.js";
 import { countFlag } from "../script-flags.js";
 import type { ServerFlags } from "../server-flags.js";

@@ -9,7 +9,7 @@ import {
 } from "@x/connector-api";
 import { readEnvironment, readProfiles, readText } from "../environment.js";
 import { loadPlugins } from "../load-plugins.js";
-import type { Output } from "../main.js";
+import type { Output } from "../output.js";
 import { type PlannedTable, planPipelines } from "../plan-pipelines.js";
 import type { SqlFile } from "../render/error.js";
 import { reportError } from "../report-error.js";

@@ -1,6 +1,6 @@
 import { ConnectorError, type RecordBatch } from "@x/connector-api";
-import type { Output } from "../main.js";
 import { type OpenScript, withScript } from "../open-script.js";
+import type { Output } from "../output.js";
 import { pickPipeline } from "../pick-pipeline.js";
 import type { PlannedPipeline, PlannedTable } from "../plan-pipelines.js";
 import { renderDifferences } from "../render/differences.js";

@@ -1,4 +1,4 @@
-import type { RunningPipeline } from "../pipeline.js";
+import type { RunningPipeline } from "../pipeline-spec.js";
 
 /** One number of a pipeline, read when somebody asks for it: it costs nothing in between. */
 export interface Metric {

@@ -1,4 +1,4 @@
-import type { RunningPipeline } from "../pipeline.js";
+import type { RunningPipeline } from "../pipeline-spec.js";
 import { type Metric, metrics } from "./metrics.js";
 
 /** What Prometheus asks for as `Content-Type`. */
