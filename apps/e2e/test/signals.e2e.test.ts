@@ -49,3 +49,29 @@ test("the second signal stops at once with exit code 130", async () => {
   expect(result.exitCode, result.stderr).toBe(130);
   expect(result.pipelines).toMatchObject([{ exitCode: 130 }]);
 });
+
+test("a pipeline that fails says so at once, while the others go on; the signal then ends the process", async () => {
+  using folder = openWorkFolder();
+  await using server = await startNatsServer();
+  await using streams = await openStreams(server.url);
+  await streams.add("INPUT", "in.rows");
+  await streams.add("OUTPUT", "out.rows");
+  const other = "CREATE TABLE lost (n BIGINT) WITH (connector = 'nats', servers = '{{ NATS_URL }}', type = 'sink',";
+  const file = folder.write(
+    "job.sql",
+    `${pipelineSql()}\n${other} stream = 'NOPE', subject = 'nope.rows', format = 'json');\nINSERT INTO lost SELECT n FROM input;`,
+  );
+  const running = startCli(["run", file, "--json", "--drain-timeout", "10m"], {
+    env: { NATS_URL: server.url },
+    cwd: folder.path,
+  });
+  const printed: string[] = [];
+  running.child.stdout?.on("data", (chunk: Buffer) => printed.push(String(chunk)));
+  while (!printed.join("").includes('"code":"STREAM_NOT_FOUND"')) await sleep(10);
+  await streams.fill("in.rows", numberedRows(1, 10));
+  while ((await streams.count("OUTPUT")) < 10) await sleep(10);
+  running.child.kill("SIGTERM");
+  const result = await running.finished;
+  expect(result.exitCode, result.stderr).toBe(2);
+  expect(result.pipelines.map(({ exitCode }) => exitCode).sort()).toEqual([0, 2]);
+});

@@ -93,14 +93,17 @@ async function waitForAll(
     pipelines.map(async (pipeline) => {
       const summary = await pipeline.finished;
       if (summary.exitCode !== 0) firstFailure ??= summary;
+      const { name, error } = summary;
+      if (error === undefined) return summary;
+      // At once: the others may run for days.
+      const tell = (): void => reportError(error, { output, json, sql, stack: logLevel === "debug", pipeline: name });
+      if (progress === undefined) tell();
+      else progress.aside(tell);
       return summary;
     }),
   );
   progress?.stop();
   releaseSignals();
-  for (const { name, error } of summaries) {
-    if (error !== undefined) reportError(error, { output, json, sql, stack: logLevel === "debug", pipeline: name });
-  }
   if (json) output.stdout.write(`${JSON.stringify({ event: "summary", pipelines: summaries.map(withoutError) })}\n`);
   else output.stderr.write(renderSummary(summaries));
   return firstFailure?.exitCode ?? 0;

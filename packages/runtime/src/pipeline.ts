@@ -141,12 +141,13 @@ class Pipeline {
   }
 
   drain(): void {
-    if (this.#drain.signal.aborted) return;
+    if (this.#at === "finished" || this.#drain.signal.aborted) return;
     this.#drain.abort();
     this.#limitEnd();
   }
 
   stopAtCheckpoint(): void {
+    if (this.#at === "finished") return;
     this.#limitEnd();
     const durable = this.#coordinator?.request() ?? Promise.resolve();
     durable.then(

@@ -84,3 +84,15 @@ test("a pipeline that fails leaves the others of its process alone, also with on
   expect(done).toMatchObject({ exitCode: 0, rowsOut: 1000 });
   expect(await positionIn(checkpoints)).toBe(1000);
 });
+
+test("a stop of what is over holds the process up for nothing", async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
+  const source = new CountingSource(10);
+  const pipeline = startPipeline({ name: "p", source, sink: new RecordingSink(), checkpoints: memoryCheckpoints() });
+  await pipeline.finished;
+  const before = timers();
+  pipeline.drain();
+  pipeline.stopAtCheckpoint();
+  pipeline.stop();
+  expect(timers()).toBe(before);
+});

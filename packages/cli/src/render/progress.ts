@@ -13,14 +13,17 @@ interface Terminal {
   readonly columns?: number;
 }
 
+/** What is shown of pipelines while they run. */
+export interface Progress {
+  /** Says something in between, where it stays. */
+  aside(say: () => void): void;
+  stop(): void;
+}
+
 const REDRAW_MS = 250;
 
 /** One live line per pipeline on a terminal, redrawn in place until `stop`. */
-export function startLiveLines(
-  pipelines: readonly RunningPipeline[],
-  terminal: Terminal,
-  style: Style,
-): { stop(): void } {
+export function startLiveLines(pipelines: readonly RunningPipeline[], terminal: Terminal, style: Style): Progress {
   const last = pipelines.map((): Sample => ({ at: performance.now(), rowsIn: 0, rowsOut: 0 }));
   let drawn = 0;
   const draw = (): void => {
@@ -36,6 +39,12 @@ export function startLiveLines(
   };
   const timer = setInterval(draw, REDRAW_MS);
   return {
+    aside(say) {
+      if (drawn > 0) terminal.write(`\x1b[${drawn}A\x1b[J`);
+      drawn = 0;
+      say();
+      draw();
+    },
     stop() {
       clearInterval(timer);
       draw();
@@ -44,10 +53,7 @@ export function startLiveLines(
 }
 
 /** A JSON line about all pipelines every half second until `stop`. */
-export function startProgressEvents(
-  pipelines: readonly RunningPipeline[],
-  write: (line: string) => void,
-): { stop(): void } {
+export function startProgressEvents(pipelines: readonly RunningPipeline[], write: (line: string) => void): Progress {
   const timer = setInterval(() => {
     const facts = pipelines.map(({ name, counters, checkpointAgeMs }) => {
       const { rowsIn, rowsOut, badRows, lag } = counters;
@@ -56,7 +62,7 @@ export function startProgressEvents(
     });
     write(`${JSON.stringify({ event: "progress", pipelines: facts })}\n`);
   }, 500);
-  return { stop: () => clearInterval(timer) };
+  return { aside: (say) => say(), stop: () => clearInterval(timer) };
 }
 
 /** What stands in the line, the most urgent first: a narrow terminal cuts the rest, and a line never wraps. */
