@@ -21,6 +21,8 @@ describe.each([
 ])("server %s", (series, bin) => {
   test.each(Object.keys(modes))(
     "%s: connects, outlives restart and rotation, is refused",
+    // Three seconds are promised, and a machine may stand still for one of them: tried again, never given more.
+    { timeout: 60_000, retry: 2 },
     async (mode) => {
       await using server = await startAuthServer(mode, folder, bin);
       if (series === "2.10") expect(server.server.version).toMatch(/^2\.10\./);
@@ -72,8 +74,7 @@ describe.each([
       const startedAt = Date.now();
       const refused = await runCli(["run", none, "--state", "memory:", "--until-caught-up"], { cwd: folder.path, env });
       expect(refused.exitCode).toBe(3);
-      // At once, on whatever machine: a server that refuses is not tried again until connect_timeout, 10 s.
-      expect(Date.now() - startedAt).toBeLessThan(9000);
+      expect(Date.now() - startedAt).toBeLessThan(3000);
       expect(
         refused.stderr
           .trim()
@@ -84,7 +85,6 @@ describe.each([
       output.push(refused.stdout, refused.stderr);
       expectNoSecrets(output.join("\n"), server.secrets);
     },
-    60_000,
   );
 });
 
