@@ -1,4 +1,10 @@
-/** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
+/**
+ * @typedef {object} Counts
+ * @property {number} passed
+ * @property {number} failed
+ * @property {number} skipped
+ * @property {readonly string[]} [failures] what failed and how, a text each: printed once more at the very end
+ */
 /** @typedef {{ root: string, members: readonly string[], runner: import("./command-runner.mjs").CommandRunner, args: readonly string[] }} LaneContext */
 
 /**
@@ -12,7 +18,7 @@
 /** @typedef {{ name: string, counts: Counts, durationMs: number }} LaneResult */
 
 /**
- * Runs every lane, also after one failed. Prints a line at the start and at the end of each and a table.
+ * Runs every lane, also after one failed. Prints a line at the start and at the end of each, what failed, and a table.
  * @param {readonly Lane[]} lanes
  * @param {LaneContext} context
  * @returns {Promise<readonly LaneResult[]>}
@@ -30,6 +36,8 @@ export async function runLanes(lanes, context) {
   }
   const row = (/** @type {LaneResult} */ { name, durationMs, counts }) =>
     `${name.padEnd(14)}${seconds(durationMs).padStart(8)}  ${describeCounts(counts)}`;
+  const failures = results.flatMap(({ name, counts }) => (counts.failures ?? []).map((text) => `${name}: ${text}`));
+  if (failures.length > 0) console.log(["", "Failed", ...failures].join("\n"));
   console.log(["", "Lanes", ...results.map(row), ""].join("\n"));
   return results;
 }
