@@ -40,7 +40,7 @@ test.prop([identity, fc.nat(100)])(
     expect(isOutdated(name, me, "0", rebuild + 1)).toBe(true);
     expect(isOutdated(name, { ...me, epoch: me.epoch + 1, instanceId: "other" }, "0", 0)).toBe(true);
     expect(isOutdated(name, { ...me, epoch: me.epoch - 1 }, "0", 99)).toBe(false);
-    expect(isOutdated(name, { ...me, instanceId: "q" }, "0", 99)).toBe(false);
+    expect(isOutdated(name, { ...me, instanceId: `x${me.instanceId}` }, "0", 99)).toBe(false);
     expect(isOutdated(name, { ...me, jobId: "otherjob", epoch: me.epoch + 1 }, "0", 0)).toBe(false);
     expect(isOutdated(name, { ...me, epoch: me.epoch + 1 }, "1", 0)).toBe(false);
   },
