@@ -27,12 +27,12 @@ export interface Bench extends AsyncDisposable {
   race(lane: string, race: Race): Promise<Outcome>;
 }
 
-const TURNS = { short: 5, long: 9 };
+const TURNS = { short: 5, long: 7 };
 const SHORT = [{ size: "100B", count: 100_000 }];
 const SIZES = [
-  { size: "100B", count: 200_000 },
-  { size: "1KiB", count: 30_000 },
-  { size: "16KiB", count: 3000 },
+  { size: "100B", count: 100_000 },
+  { size: "1KiB", count: 20_000 },
+  { size: "16KiB", count: 2000 },
 ];
 
 /** Starts a server of its own on 127.0.0.1 for all lanes of a run. */
@@ -59,8 +59,7 @@ export async function openBench({
       servers: server.url,
       ...more,
     }),
-    race: (lane, race) =>
-      runRace(lane, race, streams, { turns, warmUp: short ? 1 : 2, profileTo, serverPid: server.pid }),
+    race: (lane, race) => runRace(lane, race, streams, { turns, warmUp: 1, profileTo, serverPid: server.pid }),
     async [Symbol.asyncDispose]() {
       await streams[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

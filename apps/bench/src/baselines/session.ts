@@ -1,5 +1,3 @@
-import type { Job } from "../contest/entrant.js";
-
 /**
  * JetStream as both clients offer it, as far as the baselines use it: `nats` 2 and `@nats-io/*` 3 differ in how one gets
  * there, not in what they do.
@@ -37,6 +35,3 @@ export function createConsumers(session: Session, stream: string) {
     return session.openConsumer(stream, last);
   };
 }
-
-/** What the baselines have of a job: rows parsed for a sink. */
-export type JobOf = Pick<Job, "servers" | "count" | "payload">;

@@ -1,9 +1,10 @@
 import type { Row } from "@x/connector-api";
 import { type OpenEntrant, streams } from "../contest/entrant.js";
 import { payload } from "../flights.js";
+import { bareCodec } from "./codec.js";
 import { createConsumers, type OpenSession } from "./session.js";
 
-/** What somebody writes who knows the client: big batches, many publishes under way, an id on each, an ack behind each. */
+/** What somebody writes who knows the client: big batches, many publishes under way, an id on each, an ack behind each, a format by its bare library. */
 
 const MAX_MESSAGES = 5000;
 const WINDOW = 1000;
@@ -52,10 +53,10 @@ export const skilledSink =
 
 export const skilledPipeline =
   (openSession: OpenSession): OpenEntrant =>
-  async ({ servers, count }) => {
+  async ({ servers, count, format, payload: name }) => {
     const session = await openSession(servers);
     const consumerOf = createConsumers(session, streams.input.name);
-    const encoder = new TextEncoder();
+    const codec = bareCodec(format, name);
     return {
       async prepare(turn) {
         const consumer = await consumerOf(turn);
@@ -64,7 +65,7 @@ export const skilledPipeline =
           let seen = 0;
           const messages = await consumer.consume({ max_messages: MAX_MESSAGES });
           for await (const message of messages) {
-            const data = encoder.encode(JSON.stringify(message.json<Row>()));
+            const data = codec.encode(codec.decode(message.data));
             const published = session.js.publish(streams.output.subject, data, { msgID: `${turn}-${message.seq}` });
             const half = window.add(published.then(() => message.ack()));
             if (half !== undefined) await half;

@@ -78,7 +78,8 @@ function chart(title: string, bars: readonly Bar[]): string {
   return `<svg viewBox="0 0 ${WIDTH} ${bars.length * ROW}" role="img" aria-label="${escapeHtml(title)}">\n${rows.join("\n")}\n</svg>`;
 }
 
-const baseline = /^(floor|skilled|naive|raw loop|plain code|no where|unobserved|JSON|avsc|decode|encode|libnats|go)/;
+const baseline =
+  /^(floor|skilled|naive|raw loop|plain code|no where|unobserved|JSON|avsc|decode|encode|libnats|nats\.go|async-nats)/;
 
 function speedChart(speeds: readonly Speed[]): string {
   return chart(

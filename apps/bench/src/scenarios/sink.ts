@@ -1,16 +1,15 @@
-import { whyNoLibnats } from "../baselines/libnats.js";
+import { buildableClients } from "../baselines/native-clients.js";
 import type { Bench } from "../bench.js";
 import type { Outcome } from "../contest/outcome.js";
+import { clientCode } from "./client-code.js";
 
 /** Writing rows into a stream with `openSink`, until the last one is acknowledged. */
 export async function sinkLane(bench: Bench): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  const missing = bench.short ? "the short run leaves it out" : whyNoLibnats();
-  if (missing !== undefined) console.error(`sink: SKIPPED the C client: ${missing}`);
+  if (bench.short) console.error("sink: SKIPPED the clients in C, Go and Rust: the short run leaves them out");
+  const native = bench.short ? [] : buildableClients("sink");
   for (const { size, count } of bench.sizes) {
-    const main = size === "100B";
-    const native = missing === undefined;
-    const newer = main && !bench.short;
+    const others = clientCode(bench, "sink", { size, format: "json", count, ours: "json rows" });
     outcomes.push(
       await bench.race("sink", {
         name: size,
@@ -18,23 +17,14 @@ export async function sinkLane(bench: Bench): Promise<Outcome[]> {
         entrants: {
           "json rows": bench.job("ours sink", size, "json", count),
           floor: bench.job("floor sink", size, "json", count),
-          skilled: bench.job("skilled sink", size, "json", count / 4),
-          ...(native && { libnats: bench.job("libnats sink", size, "json", count) }),
-          ...(newer && { "skilled v3": bench.job("skilled-v3 sink", size, "json", count / 4) }),
-          ...(main && { naive: bench.job("naive sink", size, "json", count / 20) }),
-          ...(newer && { "naive v3": bench.job("naive-v3 sink", size, "json", count / 20) }),
+          ...Object.fromEntries(native.map((name) => [name, bench.job(`${name} sink`, size, "json", count)])),
+          ...others.entrants,
         },
         ratios: [
           ["json rows", "floor"],
-          ["json rows", "skilled"],
-          ...(native ? ([["json rows", "libnats"]] as const) : []),
-          ...(main ? ([["json rows", "naive"]] as const) : []),
-          ...(newer
-            ? ([
-                ["json rows", "skilled v3"],
-                ["json rows", "naive v3"],
-              ] as const)
-            : []),
+          ...native.map((name) => ["json rows", name] as const),
+          ...native.map((name) => ["floor", name] as const),
+          ...others.ratios,
         ],
       }),
     );
