@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { startNatsServer } from "@x/nats-testkit";
+import { findFreePort, startNatsServer } from "@x/nats-testkit";
 import { expect, test } from "vitest";
 import { numberedRows, pipelineSql } from "../src/pipeline-sql.js";
 import { runCli, startCli } from "../src/run-cli.js";
@@ -25,6 +25,29 @@ test("the first signal drains: last rows out, final checkpoint, exit code 0", as
   await streams.fill("in.rows", numberedRows(101, 110));
   const next = await runCli(["run", file, "--json", "--until-caught-up"], options);
   expect(next.pipelines).toMatchObject([{ rowsIn: 10, rowsOut: 10 }]);
+});
+
+test("a signal while nothing has been read yet ends at once with exit code 0", async () => {
+  using folder = openWorkFolder();
+  const file = folder.write(
+    "job.sql",
+    pipelineSql({ source: ", connect_timeout = '10m'", sink: ", connect_timeout = '10m'" }),
+  );
+  const [nobody, http] = [await findFreePort(), await findFreePort()];
+  const running = startCli(["run", file, "--json", "--http", `:${http}`, "--drain-timeout", "10m"], {
+    env: { NATS_URL: `127.0.0.1:${nobody}` },
+    cwd: folder.path,
+  });
+  const health = (): Promise<number> =>
+    fetch(`http://127.0.0.1:${http}/healthz`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  await expect.poll(health, { timeout: 20_000 }).toBe(200);
+  running.child.kill("SIGINT");
+  const result = await running.finished;
+  expect(result.exitCode, result.stderr).toBe(0);
+  expect(result.pipelines).toMatchObject([{ exitCode: 0, rowsIn: 0, checkpoints: 0 }]);
 });
 
 test("the second signal stops at once with exit code 130", async () => {

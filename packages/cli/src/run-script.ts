@@ -17,21 +17,21 @@ import { onStopSignals } from "./stop-signals.js";
 export function runScript(file: string, flags: RunFlags, output: Output): Promise<number> {
   return withScript(file, flags, output, async (script) => {
     const options = parseRunFlags(flags);
-    let drainAll = (): void => {};
+    let pipelines: readonly RunningPipeline[] = [];
+    const drainAll = (): void => pipelines.forEach((pipeline) => void pipeline.drain());
+    const stopAll = (): void => pipelines.forEach((pipeline) => void pipeline.stop());
     if (options.createStreams) await createMissing(script, options, output);
-    const rows = { stdout: output.stdout, onStdoutClosed: () => drainAll() };
-    const parts = buildPipelines(script.pipelines, rows);
+    const parts = buildPipelines(script.pipelines, { stdout: output.stdout, onStdoutClosed: drainAll });
     const checkpoints = openStateStore(options.state, script.pipelines, script.logger);
+    const releaseSignals = onStopSignals({ first: drainAll, second: stopAll });
     try {
-      const pipelines = startAll(parts, checkpoints, options, script.logger);
-      drainAll = () => {
-        for (const pipeline of pipelines) pipeline.drain();
-      };
+      pipelines = startAll(parts, checkpoints, options, script.logger);
       const http = options.http && (await openEndpoint(options.http, pipelines, script.logger));
       const exitCode = await waitForAll(pipelines, script, output);
       await http?.close();
       return exitCode;
     } finally {
+      releaseSignals();
       await checkpoints.close();
     }
   });
@@ -78,10 +78,6 @@ async function waitForAll(
   { sql, options: { json, logLevel } }: OpenScript,
   output: Output,
 ): Promise<number> {
-  const releaseSignals = onStopSignals({
-    first: () => pipelines.forEach((pipeline) => void pipeline.drain()),
-    second: () => pipelines.forEach((pipeline) => void pipeline.stop()),
-  });
   const live = !json && output.stderr.isTTY === true && process.env.TERM !== "dumb";
   const progress = json
     ? startProgressEvents(pipelines, (line) => output.stdout.write(line))
@@ -103,7 +99,6 @@ async function waitForAll(
     }),
   );
   progress?.stop();
-  releaseSignals();
   if (json) output.stdout.write(`${JSON.stringify({ event: "summary", pipelines: summaries.map(withoutError) })}\n`);
   else output.stderr.write(renderSummary(summaries));
   return firstFailure?.exitCode ?? 0;

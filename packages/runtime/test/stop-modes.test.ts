@@ -39,6 +39,46 @@ test("at a checkpoint that never comes: gives up after the drain's time-out; bef
   expect(await early.finished).toMatchObject({ exitCode: 0, rowsOut: 0 });
 });
 
+test("a drain before anything was read ends at once with exit code 0, wherever the start is", async () => {
+  const waits = (signal: AbortSignal): Promise<never> =>
+    new Promise((_, reject) =>
+      signal.addEventListener("abort", () => reject(new ConnectorError("ABORTED", "stopped"))),
+    );
+  for (const where of ["claim", "sink", "source", "checkpoint 0"]) {
+    let reached = (): void => {};
+    const begun = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    const stuck = (signal: AbortSignal): Promise<never> => {
+      reached();
+      return waits(signal);
+    };
+    const never = (): Promise<never> => stuck(new AbortController().signal);
+    const [source, sink, store] = [new CountingSource(1e9), new RecordingSink(), memoryCheckpoints()];
+    if (where === "source") source.open = ({ signal, drain }) => stuck(AbortSignal.any([signal, drain]));
+    if (where === "sink") sink.open = ({ signal }) => stuck(signal);
+    const checkpoints: CheckpointStore = {
+      ...store,
+      ...(where === "claim" && { claim: never }),
+      ...(where === "checkpoint 0" && { write: never }),
+    };
+    const pipeline = startPipeline({ name: "p", source, sink, checkpoints, drainTimeoutMs: 600_000 });
+    await begun;
+    pipeline.drain();
+    expect(await pipeline.finished, where).toMatchObject({ exitCode: 0, rowsIn: 0, rowsOut: 0 });
+    expect([source.closed, sink.closed], where).toEqual([1, 1]);
+  }
+});
+
+test("a drain behind a start that has failed ends with what failed", async () => {
+  const source = new CountingSource(1e9);
+  source.open = () => Promise.reject(new ConnectorError("AUTH_FAILED", "refused"));
+  const spec = { name: "p", source, sink: new RecordingSink(), checkpoints: memoryCheckpoints() };
+  const pipeline = startPipeline(spec);
+  source.close = async () => pipeline.drain();
+  expect(await pipeline.finished).toMatchObject({ exitCode: 3 });
+});
+
 test("a stop does not wait for a store that does not answer", async () => {
   const checkpoints: CheckpointStore = { ...memoryCheckpoints(), claim: () => new Promise(() => {}) };
   const pipeline = startPipeline({ name: "p", source: new CountingSource(10), sink: new RecordingSink(), checkpoints });
