@@ -68,8 +68,8 @@ test.each([
     const result = await running.finished;
     expect(result.exitCode, result.stderr).toBe(0);
     expect(await streams.rows("OUTPUT")).toEqual(numberedRows(1, total));
-    // Source and sink have a connection each.
-    expect(result.pipelines[0]).toMatchObject({ gaps: 0, reconnects: 2 });
+    // Source and sink share a connection.
+    expect(result.pipelines[0]).toMatchObject({ gaps: 0, reconnects: 1 });
     expectNoSecrets(result.stdout + result.stderr, server.secrets);
   },
   90_000,

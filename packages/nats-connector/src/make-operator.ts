@@ -22,19 +22,27 @@ import type { TableConfig } from "./table-config.js";
 export interface OperatorParts {
   readonly name: string;
   readonly connectTimeoutMs: number;
+  /** A hold of a client that other operators may share. */
   connect(context: OperatorContext): Promise<OpenConnection>;
+  /** A client of the operator's own. */
+  connectAlone(context: OperatorContext): Promise<OpenConnection>;
   openDecoder(signal: AbortSignal): Promise<Decoder>;
   openEncoder(signal: AbortSignal): Promise<Encoder>;
 }
 
-/** Compiles a checked table into its operator. No I/O. */
+/**
+ * Compiles a checked table into its operator. No I/O. Those that could not make good what a reconnect drops keep a client
+ * of their own, since others may ask for one: a Core source, which a server also cuts off when too much waits for its
+ * client, whoever it is for; and a sink that delivers at most once. So does one that delivers exactly once: its
+ * transactions wait for one another's answers, which would come behind all that sources are being sent.
+ */
 export function makeOperator(
   table: TableConfig,
   config: OperatorConfig,
   schema: ConnectionSchema,
   parts: OperatorParts,
 ): ConstructedOperator {
-  const { connect, openDecoder, openEncoder, connectTimeoutMs, name } = parts;
+  const { connect, connectAlone, openDecoder, openEncoder, connectTimeoutMs, name } = parts;
   const badData = config.badData ?? failOnBadData;
   if (badData.behavior === "dead_letter") checkDeadLetterSubject(badData.subject);
   const reading = {
@@ -59,12 +67,15 @@ export function makeOperator(
             : createJetStreamSource({ ...reading, table }),
       };
     case "core-source":
-      return { kind: "source", operator: createCoreSource({ ...reading, table }) };
+      return { kind: "source", operator: createCoreSource({ ...reading, connect: connectAlone, table }) };
     case "jetstream-sink": {
       const create = table.delivery === "exactly_once" ? createTransactionalSink : createJetStreamSink;
-      return { kind: "sink", operator: create({ ...writing, table }) };
+      const alone = table.delivery !== "at_least_once";
+      return { kind: "sink", operator: create({ ...writing, connect: alone ? connectAlone : connect, table }) };
     }
-    case "core-sink":
-      return { kind: "sink", operator: createCoreSink({ ...writing, table }) };
+    case "core-sink": {
+      const alone = table.delivery === "at_most_once";
+      return { kind: "sink", operator: createCoreSink({ ...writing, connect: alone ? connectAlone : connect, table }) };
+    }
   }
 }

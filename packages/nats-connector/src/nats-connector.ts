@@ -10,14 +10,10 @@ import {
   type ConstructedOperator,
   type Environment,
   type Format,
-  type FormatConfig,
   framingFromOptions,
   framingOptions,
   type JsonObject,
-  type MetadataField,
   type OperatorConfig,
-  type OperatorContext,
-  physicalSchema,
   type SourceSnapshot,
   type StateOptions,
 } from "@x/connector-api";
@@ -35,33 +31,32 @@ import {
 import { createKvCheckpoints } from "./checkpoints.js";
 import * as connections from "./connection-config.js";
 import { autocomplete } from "./connection-test/autocomplete.js";
-import type { Dialler } from "./connection-test/test-session.js";
 import { testConnection, testTable } from "./connection-test/test-table.js";
 import { openDeadLetterBox } from "./dead-letter/dead-letter-box.js";
 import { describeProfile } from "./describe-profile.js";
 import { type AckFloor, openAckFloor } from "./direct/ack-floor.js";
-import { validatingDecoder, validatingEncoder } from "./direct/standard-schema.js";
 import { icon } from "./icon.js";
 import { makeReplay } from "./inspect/make-replay.js";
 import { moveSplit } from "./inspect/move-split.js";
 import { withLink } from "./inspect/with-link.js";
 import { decodeShared } from "./jetstream/shared-record.js";
 import { decodeRecord } from "./jetstream/state-record.js";
-import { makeOperator, type OperatorParts } from "./make-operator.js";
+import { makeOperator } from "./make-operator.js";
 import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
-import { type LinkContext, type OpenConnection, openConnection } from "./open-connection.js";
+import type { DialAuthenticator, LinkContext } from "./open-connection.js";
 import { compact, describeStored } from "./parse-stored.js";
+import { createPayloadFormats, type PayloadFormat } from "./payload-formats.js";
 import { explainFacts } from "./preflight/explain.js";
 import { judge } from "./preflight/preflight.js";
 import { readFacts } from "./preflight/read-facts.js";
+import { createProfileConnections } from "./profile-connections.js";
 import { createMissing } from "./provision/create-missing.js";
 import { parseTable, type TableConfig, tableSchema, tableTypeOf, withRateLimit } from "./table-config.js";
 import { declareTableOptions, rateLimitFromOptions, tableFromOptions } from "./table-options.js";
-import { checkTableSchema, metadataFieldsOf } from "./table-schema.js";
+import { metadataFieldsOf } from "./table-schema.js";
 
 type Profile = connections.ConnectionConfig;
-type PayloadFormat = Pick<OperatorParts, "openDecoder" | "openEncoder">;
 
 export interface NatsConnectorOptions {
   /** Authentication strategies beside the builtin ones. */
@@ -101,27 +96,18 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
   };
   const parseProfile = (value: unknown): Profile => connections.parseConnection(value, security);
 
-  const open = async (profile: Profile, name: string, context: LinkContext): Promise<OpenConnection> => {
-    const { servers, wantsTls } = connections.resolveServers(profile.servers, environment);
-    const report = (error: ConnectorError): void => context.logger.warn({ code: error.code }, error.message);
-    const auth = parseAuth(profile.auth.reveal(), strategies);
-    const authenticator = await openAuth(auth, { environment, report }, strategies);
-    const tls = parseTls(profile.tls);
-    return openConnection(
-      {
-        ...profile,
-        servers,
-        authenticator: authenticator as (nonce?: string) => object,
-        tls: tls === undefined ? (wantsTls ? {} : undefined) : resolveTls(tls, environment),
-        domain: profile.jetstreamDomain,
-        name: profile.connectionName ?? name,
-        client: given.client,
-      },
-      context,
-    );
-  };
-  const connect = (profile: Profile, context: OperatorContext): Promise<OpenConnection> =>
-    open(profile, context.identity.pipeline, context);
+  const { open, openOwn, dialler } = createProfileConnections({
+    ...{ environment, client: given.client },
+    async openAuthenticator(stored, report) {
+      const opened = await openAuth(parseAuth(stored, strategies), { environment, report }, strategies);
+      return opened as DialAuthenticator;
+    },
+    resolveTls(stored) {
+      const tls = parseTls(stored);
+      return tls && resolveTls(tls, environment);
+    },
+  });
+  const payloads = createPayloadFormats((name) => resolveFormat(name, formats), environment);
   const toConnection = (
     id: string | undefined,
     name: string,
@@ -131,11 +117,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
   ): Connection => {
     if (schema === undefined) throw new ConnectorError("SCHEMA_INVALID", `table "${name}" needs columns`);
     const metadataFields = metadataFieldsOf(schema);
-    if (config.format !== undefined) {
-      const { type, ...formatOptions } = config.format;
-      const format = resolveFormat(type, formats);
-      checkTableSchema(table, schema, metadataFields, format, format.parse(formatOptions) as never);
-    }
+    if (config.format !== undefined) payloads.check(table, config.format, metadataFields, schema);
     const type = tableTypeOf(table);
     const what = "stream" in table ? `stream ${table.stream}` : `subject ${table.subject}`;
     const operatorConfig: OperatorConfig = { ...config, metadataFields };
@@ -154,43 +136,6 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
     return connections.connectionFromOptions(options, security, known);
   };
 
-  const dialler = (profile: Profile): Dialler => ({
-    servers: () =>
-      given.client === undefined ? connections.resolveServers(profile.servers, environment).servers : undefined,
-    connectTimeoutMs: profile.connectTimeoutMs,
-    connect: (context) => connect(profile, context),
-  });
-  /** The format of a table, checked against its columns. */
-  const openFormat = (
-    table: TableConfig,
-    config: FormatConfig,
-    metadataFields: readonly MetadataField[],
-    schema: ConnectionSchema,
-  ): PayloadFormat => {
-    const { type, ...stored } = config;
-    const format = resolveFormat(type, formats);
-    checkTableSchema(table, schema, metadataFields, format, format.parse(stored) as never);
-    return openPayload(config, schema);
-  };
-  const openPayload = ({ type, ...stored }: FormatConfig, schema: ConnectionSchema): PayloadFormat => {
-    const format = resolveFormat(type, formats);
-    const formatOptions = format.parse(stored);
-    const physical = physicalSchema(schema);
-    const unable = new ConnectorError("UNSUPPORTED", `format "${type}" cannot be used here`);
-    return {
-      openDecoder: async (signal) => {
-        const decoder = await format.openDecoder?.(formatOptions, { schema: physical, signal, environment });
-        if (decoder === undefined) throw unable;
-        return validatingDecoder(decoder, schema);
-      },
-      openEncoder: async (signal) => {
-        const encoder = await format.openEncoder?.(formatOptions, { schema: physical, signal, environment });
-        if (encoder === undefined) throw unable;
-        return validatingEncoder(encoder, schema);
-      },
-    };
-  };
-
   const operatorOf = (
     profile: Profile,
     table: TableConfig,
@@ -198,11 +143,13 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
     schema: ConnectionSchema,
   ): ConstructedOperator => {
     if (config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");
+    payloads.check(table, config.format, config.metadataFields, schema);
     return makeOperator(table, withRateLimit(config, table), schema, {
       name: "stream" in table ? table.stream : table.subject,
       connectTimeoutMs: profile.connectTimeoutMs,
-      connect: (context) => connect(profile, context),
-      ...openFormat(table, config.format, config.metadataFields, schema),
+      connect: (context) => open(profile, context.identity.pipeline, context),
+      connectAlone: (context) => openOwn(profile, context.identity.pipeline, context),
+      ...payloads.payload(config.format, schema),
     });
   };
 
@@ -271,15 +218,16 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
     openDeadLetters: (profile, place, signal) => openDeadLetterBox(place, dialler(profile), signal),
     makeReplay(plan, range) {
       if (plan.config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");
-      const { openDecoder } = openPayload(plan.config.format, plan.schema);
-      return makeReplay(plan, range, { connect: (context) => connect(plan.profile, context), openDecoder });
+      const { openDecoder } = payloads.payload(plan.config.format, plan.schema);
+      return makeReplay(plan, range, { connect: dialler(plan.profile).connect, openDecoder });
     },
     test(name, profile, table, schema, signal, config) {
       const { format, metadataFields = [] } = config ?? {};
       const known = format !== undefined && schema !== undefined && config !== undefined;
       const opened = (): PayloadFormat => {
-        if (known) return openFormat(table, format, metadataFields, schema);
-        throw new ConnectorError("UNEXPECTED", "a format is opened that is not known");
+        if (!known) throw new ConnectorError("UNEXPECTED", "a format is opened that is not known");
+        payloads.check(table, format, metadataFields, schema);
+        return payloads.payload(format, schema);
       };
       return testTable(
         {
@@ -317,7 +265,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
     },
     createCheckpoints(profile, bucket, options = {}) {
       const { connectTimeoutMs } = profile;
-      const connection = { connectTimeoutMs, connect: (context: LinkContext) => open(profile, bucket, context) };
+      const connection = { connectTimeoutMs, connect: (context: LinkContext) => openOwn(profile, bucket, context) };
       return createKvCheckpoints(connection, { ...options, bucket });
     },
   };

@@ -1,9 +1,9 @@
-import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, isConnectorError, type OperatorContext } from "@x/connector-api";
 import { type ConnectionOptions, connect } from "nats";
+import { type HeldClient, holdClient } from "./client-hold.js";
 import { type DialTls, diagnoseTls } from "./diagnose-tls.js";
-import { createJetStreamApi, type JetStreamApi } from "./jetstream/api.js";
+import type { JetStreamApi } from "./jetstream/api.js";
 import type { NatsClient } from "./nats-client.js";
 import { fromClientError } from "./nats-errors.js";
 import { renewCredentials } from "./renew-credentials.js";
@@ -46,8 +46,9 @@ export interface DialOptions {
 export type LinkContext = Pick<OperatorContext, "signal" | "logger" | "counters" | "onEvent">;
 
 /**
- * A connection that lives as long as its operator and survives its server. Reconnecting is the client's work; what it
- * means for data under way is the operator's: see `epoch`.
+ * An operator's hold of a connection, which lives at least as long as the operator and survives its server. Others may
+ * hold the same client. Reconnecting is the client's work; what it means for data under way is the operator's: see
+ * `epoch`.
  */
 export interface OpenConnection extends AsyncDisposable {
   readonly client: NatsClient;
@@ -70,26 +71,39 @@ export interface OpenConnection extends AsyncDisposable {
    * Never rejects.
    */
   boundary(): Promise<void>;
-  /** Closes what it dialled. Idempotent. */
+  /** Lets go of the client, which is closed when nobody else holds it and it was dialled here. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Nobody can guess 96 bits, and every publish and every acknowledgement carries them. */
-const INBOX_BYTES = 12;
+/** A client that is connected, or was handed in. */
+export interface OpenClient extends HeldClient {
+  /** Its credentials have an end: it is reconnected at boundaries to renew them. */
+  readonly renews: boolean;
+  /** Closes what was dialled. Idempotent. */
+  close(): Promise<void>;
+}
+
 const RETRY_MS = 250;
 const SINGLE_DIAL_MS = 5000;
 const LOOK_MS = 1000;
+
+/** {@link openClient} for one operator alone. */
+export async function openConnection(options: DialOptions, context: LinkContext): Promise<OpenConnection> {
+  const opened = await openClient(options, context.signal);
+  return holdClient(opened, context, options.domain, () => opened.close());
+}
 
 /**
  * Connects within `connectTimeoutMs`: an unreachable server is retried, a refusal of the credentials is final at once.
  * Rejects with CONNECT_FAILED, AUTH_FAILED, TLS_FAILED or ABORTED.
  */
-export async function openConnection(options: DialOptions, context: LinkContext): Promise<OpenConnection> {
+export async function openClient(options: Dialling, signal: AbortSignal): Promise<OpenClient> {
+  const { authenticator, servers, inboxPrefix } = options;
   const owns = options.client === undefined;
   const outage: Outage = { since: undefined };
-  const client = options.client ?? (await dial(options, context.signal, outage));
+  const client = options.client ?? (await dial(options, signal, outage));
   if (client.isClosed()) throw new ConnectorError("CLOSED", "the connection handed in is closed");
-  const link = watchLink(client, options, context);
+  const link = watchLink(client, options);
   link.listen({
     disconnected: () => {
       outage.since = Date.now();
@@ -98,45 +112,29 @@ export async function openConnection(options: DialOptions, context: LinkContext)
       outage.since = undefined;
     },
   });
-  // A server within the domain knows its subjects by their short names, and refuses those.
-  const denials = new Map<string, unknown>();
-  if (options.domain !== undefined) {
-    link.listen({ refused: ({ context, cause }) => void denials.set(String(context.subject), cause) });
-  }
-  const { authenticator } = options;
   let renewal: Promise<void> | undefined;
-  const boundary = async (): Promise<void> => {
-    if (!owns || authenticator === undefined || !link.connected || link.lost.aborted) return;
-    renewal ??= renewCredentials(client, authenticator).finally(() => {
-      renewal = undefined;
-    });
-    await renewal;
-  };
-  const close = async (): Promise<void> => {
-    link.stop();
-    if (owns && !client.isClosed()) await client.close().catch(() => {});
-  };
   return {
-    client,
-    api: createJetStreamApi(client, { domain: options.domain, denial: (subject) => denials.get(subject) }),
-    domain: options.domain,
-    get connected() {
-      return link.connected;
+    ...{ client, link, servers, inboxPrefix, pipelines: new Map() },
+    get renews() {
+      return owns && authenticator?.lifetime?.() !== undefined;
     },
-    get epoch() {
-      return link.epoch;
+    async boundary() {
+      if (!owns || authenticator === undefined || !link.connected || link.lost.aborted) return;
+      renewal ??= renewCredentials(client, authenticator).finally(() => {
+        renewal = undefined;
+      });
+      await renewal;
     },
-    lost: link.lost,
-    whenConnected: (signal) => link.whenConnected(signal),
-    listen: (listeners) => link.listen(listeners),
-    newInbox: () => `${options.inboxPrefix}.${randomBytes(INBOX_BYTES).toString("hex")}`,
-    boundary,
-    close,
-    [Symbol.asyncDispose]: close,
+    async close() {
+      link.stop();
+      if (owns && !client.isClosed()) await client.close().catch(() => {});
+    },
   };
 }
 
-async function dial(options: DialOptions, signal: AbortSignal, outage: Outage): Promise<NatsClient> {
+type Dialling = Omit<DialOptions, "domain">;
+
+async function dial(options: Dialling, signal: AbortSignal, outage: Outage): Promise<NatsClient> {
   const deadline = Date.now() + options.connectTimeoutMs;
   const action = `connect to ${options.servers.join(", ")}`;
   for (;;) {
@@ -168,7 +166,7 @@ function dialMs(leftMs: number): number {
 
 /** What is no answer at all may be a TLS mismatch, which no retry cures. */
 async function failOnTls(
-  options: DialOptions,
+  options: Dialling,
   action: string,
   cause: ConnectorError,
   deadline: number,
@@ -184,9 +182,13 @@ async function failOnTls(
   throw new ConnectorError("TLS_FAILED", `cannot ${action}: ${finding}`, { cause });
 }
 
-function unreachable(options: DialOptions, cause: ConnectorError): ConnectorError {
+/** Nobody there within the budget; `cause` is what the last dial ended with. */
+export function unreachable(
+  options: Pick<DialOptions, "servers" | "connectTimeoutMs">,
+  cause?: ConnectorError,
+): ConnectorError {
   const hint =
-    cause.code === "CONNECT_FAILED"
+    cause === undefined || cause.code === "CONNECT_FAILED"
       ? ""
       : "; it accepts connections but does not answer: it may be overloaded, or no NATS server";
   return new ConnectorError(
@@ -196,7 +198,7 @@ function unreachable(options: DialOptions, cause: ConnectorError): ConnectorErro
   );
 }
 
-function clientOptions(options: DialOptions, timeout: number, outage: Outage): ConnectionOptions {
+function clientOptions(options: Dialling, timeout: number, outage: Outage): ConnectionOptions {
   const client: ConnectionOptions = {
     servers: [...options.servers],
     name: options.name,

@@ -2,7 +2,7 @@ import { abortable, ConnectorError, type ErrorCode } from "@x/connector-api";
 import { type ConnectionEvent, connectionChannel } from "./diagnostics.js";
 import type { NatsClient, NatsStatus } from "./nats-client.js";
 import { fromClientError } from "./nats-errors.js";
-import type { DialOptions, LinkContext } from "./open-connection.js";
+import type { DialOptions } from "./open-connection.js";
 
 /** What happens to a connection; each may be left out. Called one at a time, soon after the event. */
 export interface LinkListeners {
@@ -12,7 +12,8 @@ export interface LinkListeners {
   refused?(error: ConnectorError): void;
 }
 
-interface Link {
+/** The state of one client, whoever uses it. */
+export interface Link {
   readonly connected: boolean;
   readonly epoch: number;
   readonly lost: AbortSignal;
@@ -24,7 +25,7 @@ interface Link {
 type Limits = Pick<DialOptions, "reconnectTimeoutMs" | "authRetryWindowMs" | "servers" | "name">;
 
 /** Follows the status events of a client and decides when its connection is lost for good. */
-export function watchLink(client: NatsClient, limits: Limits, context: LinkContext): Link {
+export function watchLink(client: NatsClient, limits: Limits): Link {
   const listeners = new Set<LinkListeners>();
   const waiting = new Set<() => void>();
   const lost = new AbortController();
@@ -58,10 +59,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     if (!connected) return;
     connected = false;
     epoch += 1;
-    countAway(context.counters, 1);
-    context.logger.warn({ servers: limits.servers }, "connection lost, reconnecting");
     report("lost");
-    context.onEvent?.({ type: "disconnect" });
     if (limits.reconnectTimeoutMs !== undefined) {
       const text = `no connection to ${servers} for ${limits.reconnectTimeoutMs} ms (reconnect_timeout)`;
       reconnectTimer = setTimeout(
@@ -76,11 +74,7 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
     clearTimers();
     if (connected) return;
     connected = true;
-    countAway(context.counters, -1);
-    context.counters.reconnects += 1;
-    context.logger.info({ server: client.getServer() }, "reconnected");
     report("back");
-    context.onEvent?.({ type: "reconnect" });
     for (const each of listeners) each.reconnected?.();
     for (const wake of waiting) wake();
   };
@@ -96,9 +90,6 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
       ).unref();
     }
     report("refused", error.code);
-    // A refused subject is said by who needs it: some can do without, and a user may share the connection.
-    const level = error.code === "PERMISSION_DENIED" ? "debug" : "warn";
-    context.logger[level]({ code: error.code, ...error.context }, error.message);
     for (const each of listeners) each.refused?.(error);
   };
 
@@ -149,19 +140,11 @@ export function watchLink(client: NatsClient, limits: Limits, context: LinkConte
       return () => listeners.delete(given);
     },
     stop() {
-      if (!connected && !stopped) countAway(context.counters, -1);
       stopped = true;
       clearTimers();
       listeners.clear();
     },
   };
-}
-
-/** Keeps the gauges of lost connections, which all connections of a pipeline share. */
-function countAway(counters: LinkContext["counters"], change: 1 | -1): void {
-  counters.away += change;
-  if (counters.away === 0) counters.awaySince = undefined;
-  else counters.awaySince ??= Date.now();
 }
 
 /** v2 puts a code in `data` and the subject beside it; v3 an Error in `error`. */

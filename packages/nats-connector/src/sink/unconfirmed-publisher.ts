@@ -24,7 +24,8 @@ export class UnconfirmedPublisher implements Publisher {
   readonly #stopListening: () => void;
   readonly #stop = new AbortController();
   #failure: ConnectorError | undefined;
-  #messages = 0;
+  /** Of each message since the last round trip. */
+  #subjects: string[] = [];
   #bytes = 0;
   /** The connection epoch of the messages since the last round trip. */
   #epoch: number;
@@ -35,19 +36,20 @@ export class UnconfirmedPublisher implements Publisher {
     this.#epoch = options.link.epoch;
     this.#stopListening = options.link.listen({
       refused: (error) => {
-        // Rows never go to system subjects: those are what others on this connection ask for.
-        const isRow = error.context.operation === "publish" && !String(error.context.subject).startsWith("$");
-        if (error.code === "PERMISSION_DENIED" && isRow) this.fail(fromClientError(error.cause, "publish"));
+        if (error.code !== "PERMISSION_DENIED" || error.context.operation !== "publish") return;
+        // A refusal is of the connection, which may be others' too: it says nothing of which message it is for.
+        if (!this.#subjects.includes(String(error.context.subject))) return;
+        this.fail(fromClientError(error.cause, "publish"));
       },
     });
   }
 
   get hasRoom(): boolean {
-    return this.#messages < ROUND_MESSAGES && this.#bytes < ROUND_BYTES && this.#options.link.connected;
+    return this.#subjects.length < ROUND_MESSAGES && this.#bytes < ROUND_BYTES && this.#options.link.connected;
   }
 
   get inFlight(): number {
-    return this.#messages;
+    return this.#subjects.length;
   }
 
   add(subject: string, payload: Uint8Array, headers: Uint8Array | undefined): void {
@@ -60,7 +62,7 @@ export class UnconfirmedPublisher implements Publisher {
     } catch (error) {
       throw fromClientError(error, `publish to "${subject}"`);
     }
-    this.#messages += 1;
+    this.#subjects.push(subject);
     this.#bytes += payload.length;
   }
 
@@ -88,7 +90,7 @@ export class UnconfirmedPublisher implements Publisher {
 
   async #roundTrip(): Promise<void> {
     const { link, context } = this.#options;
-    const messages = this.#messages;
+    const messages = this.#subjects.length;
     const bytes = this.#bytes;
     let kept = link.epoch === this.#epoch;
     try {
@@ -108,7 +110,7 @@ export class UnconfirmedPublisher implements Publisher {
     if (kept) context.counters.rowsOut += messages;
     else if (messages > 0) context.logger.warn({ messages }, "the connection broke: these messages may be lost");
     this.#epoch = link.epoch;
-    this.#messages -= messages;
+    this.#subjects = this.#subjects.slice(messages);
     this.#bytes -= bytes;
   }
 }
