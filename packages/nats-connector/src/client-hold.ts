@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { OperatorCounters } from "@x/connector-api";
-import { createJetStreamApi } from "./jetstream/api.js";
+import { createJetStreamApi } from "./jetstream/create-jetstream-api.js";
 import type { NatsClient } from "./nats-client.js";
 import type { LinkContext, OpenConnection } from "./open-connection.js";
 import type { Link } from "./watch-link.js";

@@ -15,6 +15,8 @@ export interface NatsServerOptions {
   bin?: string;
   /** JetStream with its store in a fresh temporary folder. Default: true. */
   jetstream?: boolean;
+  /** The JetStream domain, for servers that a leaf node joins. Default: none. */
+  domain?: string;
   /** More configuration in the server's own format, such as `authorization { … }`, `accounts { … }` or `tls { … }`. */
   config?: string;
   /** The `server_name`. Default: a random one. */
@@ -124,8 +126,11 @@ export function createNatsServer(
 
   const writeConfig = (config: string): void => {
     const limits = options.maxPayloadBytes === undefined ? "" : `max_payload: ${options.maxPayloadBytes}\n`;
+    const domain = options.domain === undefined ? "" : `, domain: ${JSON.stringify(options.domain)}`;
     const store =
-      jetstream && !/^\s*jetstream\b/m.test(config) ? `jetstream { store_dir: ${JSON.stringify(storeDir)} }\n` : "";
+      jetstream && !/^\s*jetstream\b/m.test(config)
+        ? `jetstream { store_dir: ${JSON.stringify(storeDir)}${domain} }\n`
+        : "";
     // Not by flags: the server refuses to reload a name that is not in its file, and 2.10 turns JetStream off.
     writeFileSync(configFile, `${limits}${store}${role.config}${config}\nserver_name: "${name}"\n`, { mode: 0o600 });
   };

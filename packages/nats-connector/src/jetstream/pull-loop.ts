@@ -2,6 +2,7 @@ import { ConnectorError, toConnectorError } from "@x/connector-api";
 import type { NatsMessage, NatsSubscription } from "../nats-client.js";
 import { fromClientError } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
+import type { ConsumerInfo } from "./api.js";
 import { readStatus } from "./pull-status.js";
 
 /** How much is asked for at a time. Two pulls are outstanding, so memory holds at most twice of each bound. */
@@ -32,9 +33,10 @@ export interface PullReader {
 }
 
 const HEARTBEAT_MS = 2000;
-/** Silence of 2.5 heartbeats is looked into. */
-const SILENT_TICKS = 5;
 const TICK_MS = HEARTBEAT_MS / 2;
+/** Silence of 1.5 heartbeats is asked about; after 2.5 there should be an answer, and it is acted on. */
+const ASK_TICKS = 3;
+const SILENT_TICKS = 5;
 const BACKOFF_MS = { first: 50, last: 2000 };
 const NANOSECONDS = 1_000_000;
 
@@ -61,6 +63,8 @@ export class PullLoop {
   #threshold = -1;
   #heard = false;
   #silentTicks = 0;
+  /** The consumer as it was when it had been asked about: null for no answer yet, undefined for none such. */
+  #answer: ConsumerInfo | null | undefined = null;
   #unavailable = 0;
   #deliveredSinceTooLarge = true;
   #unlisten = (): void => {};
@@ -249,20 +253,37 @@ export class PullLoop {
       this.#silentTicks = 0;
       return;
     }
+    if (!this.#connection.connected) return;
     this.#silentTicks += 1;
-    if (this.#silentTicks !== SILENT_TICKS || !this.#connection.connected) return;
-    this.#askForConsumer().catch((error: unknown) => this.#fail(toConnectorError(error)));
+    if (this.#silentTicks === ASK_TICKS) this.#askForConsumer();
+    if (this.#silentTicks !== SILENT_TICKS) return;
+    try {
+      this.#lookIntoSilence();
+    } catch (error) {
+      this.#fail(toConnectorError(error));
+    }
   };
 
-  /** Silence: the consumer is gone, its answers were lost, or this process was busy. The answer comes behind all data. */
-  async #askForConsumer(): Promise<void> {
-    const info = await this.#connection.api.consumerInfo(this.#stream, this.#consumer).catch(() => null);
-    if (this.#stopped || this.#heard) return;
-    if (info === null) return this.#doubt("the server is silent");
-    if (info === undefined) return this.#doubt("the consumer has vanished");
-    this.#reader.idle(info.delivered.consumer_seq);
-    this.#outstanding = 0;
-    this.#resume();
+  #askForConsumer(): void {
+    this.#answer = null;
+    this.#connection.api.consumerInfo(this.#stream, this.#consumer).then(
+      (info) => {
+        this.#answer = info;
+      },
+      () => {},
+    );
+  }
+
+  /** The consumer is gone, or out of reach, or its answers were lost. */
+  #lookIntoSilence(): void {
+    const info = this.#answer;
+    if (info === null) this.#doubt("the server is silent");
+    else if (info === undefined) this.#doubt("the consumer has vanished");
+    else {
+      this.#reader.idle(info.delivered.consumer_seq);
+      this.#outstanding = 0;
+      this.#resume();
+    }
   }
 
   #doubt(reason: string): void {

@@ -54,6 +54,8 @@ export interface AttachRequest {
 const OVERLAPS: ReadonlySet<unknown> = new Set([10099, 10100]);
 const MAX_REPLACEMENTS = 5;
 const REPLACEMENT_DELAY_MS = 100;
+/** A consumer on a server that is down is removed without an answer. */
+const REMOVAL_PATIENCE_MS = 500;
 
 /**
  * Makes the consumer of this incarnation, then removes those of earlier ones: in this order, because the last consumer
@@ -84,7 +86,7 @@ export async function attach(request: AttachRequest): Promise<Attachment> {
     await api.deleteConsumer(table.stream, plan.config.name).catch(() => {});
     throw error;
   });
-  if (!isWorkQueue) await removeOld(request);
+  if (!isWorkQueue) await Promise.race([removeOld(request), sleep(REMOVAL_PATIENCE_MS)]);
   const supersedes = (stream.config.max_msgs_per_subject ?? -1) > 0;
   const jumps = supersedes || split.filters.length > 0;
   if (supersedes && known !== undefined && checked.loss === undefined && info.delivered.stream_seq > known.cursor) {

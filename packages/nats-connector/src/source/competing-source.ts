@@ -18,8 +18,8 @@ import { ackCapFor } from "./ack-cap.js";
 import { CompetingReader } from "./competing-reader.js";
 import { LagGauge } from "./lag-gauge.js";
 import { reportLoss } from "./loss.js";
-import { PauseWatch } from "./pause-watch.js";
 import { createPullPace } from "./pull-pace.js";
+import { QuietWatch } from "./quiet-watch.js";
 import { retryAttach } from "./retry-attach.js";
 import { openSharedConsumer, type SharedConsumer } from "./shared-consumer.js";
 import { handOnBeforeFailing, opened, openSourceLink, type SourceLink, type SourceOptions } from "./source-link.js";
@@ -145,12 +145,12 @@ class CompetingSource implements SourceOperator {
 
   async #attach(context: SourceContext, deadline: number): Promise<void> {
     const { connection } = opened(this.#link);
-    const { table } = this.#options;
+    const { table, moveAfterMs } = this.#options;
     const { logger, identity } = context;
     const signal = AbortSignal.any([context.signal, context.drain, connection.lost]);
     const before = this.#consumer?.info.created;
     const { pipeline } = identity;
-    const consumer = await retryAttach({ connection, signal, logger, deadline }, () =>
+    const consumer = await retryAttach({ connection, signal, logger, deadline, moveAfterMs }, () =>
       openSharedConsumer({ connection, table, pipeline, known: this.#known, signal, logger }),
     );
     if (before !== undefined && before !== consumer.info.created) this.#unacked?.forget();
@@ -188,14 +188,14 @@ class CompetingSource implements SourceOperator {
     const { connection } = opened(this.#link);
     const target = { stream: this.#options.table.stream, consumer: opened(this.#consumer).info.name };
     const lag = new LagGauge(context.counters);
-    const pause = new PauseWatch(target, connection.api, context, lag);
+    const watch = new QuietWatch(target, connection.api, context, lag);
     if (stop.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {
       const reader = new CompetingReader({
         split: opened(this.#split),
         collector,
         unacked: opened(this.#unacked),
-        quiet: () => pause.look(),
+        quiet: () => watch.look((reason) => reader.doubt(reason)),
         waiting: (count) => lag.set(count),
         leaderMoved: () => context.logger.info({ event: "leader-moved", ...target }, "the consumer has a new leader"),
         ended: (end) => finish(end),

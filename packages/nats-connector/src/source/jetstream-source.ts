@@ -42,7 +42,7 @@ class JetStreamSource implements SourceOperator {
   }
 
   async open(context: SourceContext): Promise<void> {
-    const { table, rateLimit, connectTimeoutMs } = this.#options;
+    const { table, rateLimit, connectTimeoutMs, moveAfterMs } = this.#options;
     const deadline = Date.now() + connectTimeoutMs;
     const subjects = table.partition?.by === "filters" ? table.partition.filters : table.filterSubjects;
     this.#link = await openSourceLink(this.#options, { stream: table.stream, subjects }, context);
@@ -58,7 +58,7 @@ class JetStreamSource implements SourceOperator {
     );
     await checkCoverage(connection.api, table, stream, splits, signal);
     const pace = createPullPace(table, splits.length, rateLimit);
-    const setting = { connection, table, context, pace };
+    const setting = { connection, table, context, pace, moveAfterMs };
     this.#splits = splits.map((split) => new StreamSplit(split, setting));
     await Promise.all(this.#splits.map((split) => split.open(deadline)));
   }

@@ -25,11 +25,13 @@ export async function removeLeftovers(search: LeftoverSearch): Promise<void> {
       if (!isConnectorError(error) || error.code !== "PERMISSION_DENIED") throw error;
       return lastKnown === undefined ? [] : [lastKnown];
     });
-    for (const name of names) {
-      if (!isOutdated(name, identity, split, rebuild)) continue;
+    const outdated = names.filter((name) => isOutdated(name, identity, split, rebuild));
+    // At once: the answer for one whose server is down never comes, and the others must not wait for it.
+    const removals = outdated.map(async (name) => {
       await api.deleteConsumer(stream, name, signal);
       logger.debug({ stream, consumer: name }, "removed a consumer of an earlier incarnation");
-    }
+    });
+    await Promise.all(removals);
   } catch (error) {
     if (signal.aborted) throw error;
     logger.warn({ stream, error: String(error) }, "could not remove consumers of earlier incarnations");

@@ -8,18 +8,19 @@ export interface RetryAttachOptions {
   readonly logger: Logger;
   /** When transient errors become final; infinite for a source that is under way. */
   readonly deadline: number;
+  /** Connected, but without JetStream for so long: another server of the cluster may have it. Default 30,000. */
+  readonly moveAfterMs?: number | undefined;
 }
 
 const FIRST_DELAY_MS = 50;
 const LAST_DELAY_MS = 2000;
 /** A server that comes back may know its streams a moment later than its clients. */
 const PATIENCE_MS = 10_000;
-/** Connected, but nobody answers for JetStream: another server of the cluster may. */
 const MOVE_AFTER_MS = 30_000;
 
 /** Tries until it works: transient errors wait and go on, everything else is thrown as it is. */
 export async function retryAttach<T>(options: RetryAttachOptions, attempt: () => Promise<T>): Promise<T> {
-  const { connection, signal, logger, deadline } = options;
+  const { connection, signal, logger, deadline, moveAfterMs = MOVE_AFTER_MS } = options;
   const underWay = deadline === Number.POSITIVE_INFINITY;
   let movedAt = Date.now();
   const begun = Date.now();
@@ -36,8 +37,10 @@ export async function retryAttach<T>(options: RetryAttachOptions, attempt: () =>
       if (Date.now() + delayMs >= deadline) throw error;
       logger.debug({ code: error.code, delayMs }, error.message);
     }
-    if (underWay && connection.connected && Date.now() - movedAt > MOVE_AFTER_MS) {
+    if (underWay && connection.connected && Date.now() - movedAt > moveAfterMs) {
       movedAt = Date.now();
+      const server = connection.client.getServer();
+      logger.warn({ event: "move", server }, "no answer from JetStream here, trying another server");
       await connection.client.reconnect().catch(() => {});
     }
     await abortable(sleep(delayMs), signal);

@@ -20,6 +20,8 @@ export interface SourceOptions<Table> {
   readonly rateLimit?: RateLimitConfig | undefined;
   /** Budget for attaching at start. */
   readonly connectTimeoutMs: number;
+  /** See `RetryAttachOptions`. */
+  readonly moveAfterMs?: number | undefined;
 }
 
 /** What every source holds between `open` and `close`: the connection, the decoder, the dead letters of its input. */

@@ -20,7 +20,7 @@ import { type Acks, createAcks } from "./acks.js";
 import { type Attachment, attach } from "./attach.js";
 import { LagGauge } from "./lag-gauge.js";
 import { type Loss, removedFromHead, reportLoss } from "./loss.js";
-import { PauseWatch } from "./pause-watch.js";
+import { QuietWatch } from "./quiet-watch.js";
 import { retryAttach } from "./retry-attach.js";
 import { opened } from "./source-link.js";
 import { SplitProgress } from "./split-progress.js";
@@ -34,6 +34,7 @@ export interface SplitSetting {
   readonly context: SourceContext;
   /** How much one split asks for at a time. */
   readonly pace: (connection: OpenConnection, signal: AbortSignal) => PullSizes;
+  readonly moveAfterMs?: number | undefined;
 }
 
 const SCAN_INTERVAL_MS = 10_000;
@@ -119,10 +120,10 @@ export class StreamSplit {
   }
 
   async #attach(deadline: number): Promise<Attachment> {
-    const { connection, table, context } = this.#setting;
+    const { connection, table, context, moveAfterMs } = this.#setting;
     const { identity, logger } = context;
     const signal = AbortSignal.any([context.signal, context.drain, connection.lost]);
-    const attachment = await retryAttach({ connection, signal, logger, deadline }, () => {
+    const attachment = await retryAttach({ connection, signal, logger, deadline, moveAfterMs }, () => {
       const known = this.#progress.known(this.#attachment);
       const rebuild = this.#rebuilds;
       return attach({ connection, table, identity, split: this.#split, rebuild, known, signal, logger });
@@ -186,7 +187,7 @@ export class StreamSplit {
         ackMode === "none"
           ? undefined
           : createAcks(ackMode, connection, replies, ackCapFor(attachment.ackCap, context));
-      const pause = new PauseWatch({ stream: table.stream, consumer }, api, context, this.#lag);
+      const watch = new QuietWatch({ stream: table.stream, consumer }, api, context, this.#lag);
       const reader: SplitReader = new SplitReader({
         cursor: progress.cursor,
         target: this.#target,
@@ -200,7 +201,7 @@ export class StreamSplit {
         streamInfo: () => api.streamInfo(table.stream, stop),
         passOver: (info, range) => this.#passOver(removedFromHead(info, range, lastTimeOf(reader))),
         pendingCount: async () => (await api.consumerInfo(table.stream, consumer, stop))?.num_pending ?? -1,
-        quiet: () => pause.look(),
+        quiet: () => watch.look((reason) => reader.doubt(reason)),
         leaderMoved: () =>
           context.logger.info({ event: "leader-moved", ...this.#place }, "the consumer has a new leader"),
         ended: (end) => finish(end),

@@ -27,6 +27,7 @@ export interface WorkerOptions extends Partial<Omit<JetStreamSinkTable, "type">>
   readonly badData?: BadDataConfig;
   readonly encoder?: Encoder;
   readonly user?: { user: string; pass: string };
+  readonly domain?: string;
 }
 
 /** A sink of a pipeline that is open. */

@@ -46,6 +46,7 @@ export function createContext(): TestContext {
 export function dialer(
   url: string,
   user?: { user: string; pass: string },
+  domain?: string,
 ): (context: OperatorContext) => Promise<OpenConnection> {
   return (context) =>
     openConnection(
@@ -55,29 +56,36 @@ export function dialer(
         connectTimeoutMs: 5000,
         authRetryWindowMs: 60_000,
         inboxPrefix: "_INBOX",
+        domain,
         name: "sink-test",
       },
       context,
     );
 }
 
-type Common = { url: string; badData?: BadDataConfig; encoder?: Encoder; user?: { user: string; pass: string } };
+type Common = {
+  url: string;
+  badData?: BadDataConfig;
+  encoder?: Encoder;
+  user?: { user: string; pass: string };
+  domain?: string;
+};
 
-function settings<Table>(table: Table, { url, badData, encoder, user }: Common): SinkSettings<Table> {
+function settings<Table>(table: Table, { url, badData, encoder, user, domain }: Common): SinkSettings<Table> {
   return {
     name: "out",
     table,
     schema,
     badData: badData ?? { behavior: "fail" },
     openEncoder: async () => encoder ?? jsonEncoder,
-    connect: dialer(url, user),
+    connect: dialer(url, user, domain),
   };
 }
 
 export function jetStreamSettings(
   options: Common & Partial<Omit<JetStreamSinkTable, "type">>,
 ): SinkSettings<JetStreamSinkTable> {
-  const { url: _url, badData: _badData, encoder: _encoder, user: _user, ...table } = options;
+  const { url: _url, badData: _badData, encoder: _encoder, user: _user, domain: _domain, ...table } = options;
   const defaults: JetStreamSinkTable = {
     type: "jetstream-sink",
     stream: "OUT",
@@ -94,7 +102,7 @@ export function jetStreamSettings(
 }
 
 export function coreSettings(options: Common & Partial<Omit<CoreSinkTable, "type">>): SinkSettings<CoreSinkTable> {
-  const { url: _url, badData: _badData, encoder: _encoder, user: _user, ...table } = options;
+  const { url: _url, badData: _badData, encoder: _encoder, user: _user, domain: _domain, ...table } = options;
   const defaults: CoreSinkTable = {
     type: "core-sink",
     subject: "out.rows",

@@ -140,12 +140,10 @@ export const textDecoder = {
   },
 } as never;
 
-export function connectTo(url: string): (context: OperatorContext) => Promise<OpenConnection> {
+export function connectTo(url: string, domain?: string): (context: OperatorContext) => Promise<OpenConnection> {
+  const limits = { connectTimeoutMs: 3000, authRetryWindowMs: 1000 };
   return (context) =>
-    openConnection(
-      { servers: [url], connectTimeoutMs: 3000, authRetryWindowMs: 1000, inboxPrefix: "_INBOX", name: "test" },
-      context,
-    );
+    openConnection({ servers: url.split(","), ...limits, inboxPrefix: "_INBOX", domain, name: "test" }, context);
 }
 
 /** A source with `ordering = 'none'`. */
@@ -153,8 +151,12 @@ export function sharedSource(url: string, table: Partial<JetStreamSourceTable> &
   return createCompetingSource(optionsOf(url, { ...table, ordering: "none" }));
 }
 
-export function streamSource(url: string, table: Partial<JetStreamSourceTable> & { stream: string }): SourceOperator {
-  return createJetStreamSource(optionsOf(url, table));
+export function streamSource(
+  url: string,
+  table: Partial<JetStreamSourceTable> & { stream: string },
+  more: Partial<SourceOptions<JetStreamSourceTable>> = {},
+): SourceOperator {
+  return createJetStreamSource({ ...optionsOf(url, table), ...more });
 }
 
 function optionsOf(
