@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { abortable, ConnectorError, type OperatorContext } from "@x/connector-api";
+import { abortable, type ConnectorError, type OperatorContext } from "@x/connector-api";
 import type { StreamConfig } from "../jetstream/api.js";
 import { type ApiErrorBody, fromApiError, fromClientError, isWrongLastSequence } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import { AtomicBatch } from "./atomic-batch.js";
-import { type Claim, fenced, type ProgressPlace, progressHeaders, readProgressPatiently } from "./progress-log.js";
+import { commitBackoffMs, readOwnProgress } from "./own-progress.js";
+import { type Claim, type ProgressPlace, progressHeaders } from "./progress-log.js";
 import { encodeProgress, type ProgressRecord } from "./progress-record.js";
 import { requestAck } from "./request-ack.js";
 import type { Transaction } from "./transaction.js";
@@ -21,12 +22,8 @@ export interface AtomicCommitterOptions {
   readonly signal: AbortSignal;
 }
 
-const FIRST_BACKOFF_MS = 50;
-const LAST_BACKOFF_MS = 2000;
 /** The server gives a batch up that nothing is added to for 10 s. */
 const BATCH_LIFE_MS = 8000;
-/** Reads in a row that miss what was there before one believes that it is gone. */
-const STALE_READS = 5;
 /** `err_code` of a batch that the server does not have, or not whole. */
 const INCOMPLETE = 10176;
 /** Attempts in a row that end so before each output is asked for: one may be refused, which spoils the batch. */
@@ -81,7 +78,7 @@ export class AtomicCommitter {
         const { code, context } = doubt;
         logger.warn({ code, ...context }, `${doubt.message}; committing again`);
       }
-      await abortable(sleep(backoffMs(attempt)), this.#options.signal);
+      await abortable(sleep(commitBackoffMs(attempt)), this.#options.signal);
     }
   }
 
@@ -154,21 +151,9 @@ export class AtomicCommitter {
 
   /** Whether the leader has this transaction. Throws FENCED when somebody else has claimed the split. */
   async #isCommitted(transaction: Transaction): Promise<boolean> {
-    const { link, place, claim, signal } = this.#options;
-    for (let attempt = 0; ; attempt++) {
-      const stored = await readProgressPatiently(link, place, signal);
-      // A deposed leader that does not know it yet may answer with what was true before.
-      const isStale = stored === undefined || stored.seq < this.#last;
-      if (!isStale) {
-        const { record, seq } = stored;
-        const isMine = record.instanceId === place.identity.instanceId && record.epoch === claim.epoch;
-        if (!isMine) throw fenced(place, claim.epoch, record);
-        this.#last = seq;
-        return record.commit >= transaction.commit;
-      }
-      if (attempt === STALE_READS) throw gone(place);
-      await abortable(sleep(backoffMs(attempt)), signal);
-    }
+    const { record, seq } = await readOwnProgress(this.#options, this.#last);
+    this.#last = seq;
+    return record.commit >= transaction.commit;
   }
 
   #recordOf({ commit, checkpoint, progress }: Transaction): ProgressRecord {
@@ -187,16 +172,4 @@ export class AtomicCommitter {
       ...progress,
     };
   }
-}
-
-function backoffMs(attempt: number): number {
-  return Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** attempt);
-}
-
-function gone({ identity, subject, stream }: ProgressPlace): ConnectorError {
-  return new ConnectorError(
-    "PROGRESS_MISMATCH",
-    `the progress of pipeline "${identity.pipeline}" on "${subject}" is gone from stream "${stream}" while it runs: the stream was purged, restored or made anew; start under a new name`,
-    { context: { pipeline: identity.pipeline, stream, subject } },
-  );
 }

@@ -4,12 +4,13 @@ import type { OpenConnection } from "../open-connection.js";
 import {
   type Claim,
   fenced,
+  type Outlook,
   ownRecord,
   type ProgressPlace,
   readProgress,
   type StoredProgress,
 } from "./progress-log.js";
-import { encodeProgress, type ProgressRecord, parseProgress } from "./progress-record.js";
+import { type ExactlyOnceMode, encodeProgress, type ProgressRecord, parseProgress } from "./progress-record.js";
 
 /** Header of every output of a chain: progress as it is once that output is in the stream. */
 export const PROGRESS_HEADER = "X-Progress";
@@ -36,8 +37,8 @@ export async function readChain(
     const message = seq <= 0 ? undefined : await link.api.getMessage(place.stream, { seq }, signal);
     const record = message && progressIn(message, place);
     if (message === undefined || record === undefined || !isOwn(record, place)) {
-      // A clean stop has said all in its progress, and a transaction always does.
-      const isWhole = claimed === undefined || claimed.record.mode === "atomic" || claimed.record.final === true;
+      // A clean stop has said all in its progress, and other modes always do.
+      const isWhole = claimed === undefined || claimed.record.mode !== "chain" || claimed.record.final === true;
       if (isWhole) return { last: claimed, lastSeq, claimed };
       // Rolled up in this moment by somebody who is still writing: another look will tell.
       if (message === undefined && (await lastSequence(link, place, signal)) !== lastSeq) throw moving(place);
@@ -130,4 +131,18 @@ function wentBack({ stream, identity }: ProgressPlace, claimSeq: number, lastSeq
     `stream "${stream}" ends at ${lastSeq}, before the start of pipeline "${identity.pipeline}" at ${claimSeq}: it was restored or made anew while the pipeline runs; start under a new name`,
     { context: { stream, claim: claimSeq, lastSeq } },
   );
+}
+
+/** What stands in the way of a claim that expects the last progress. An earlier chain tells more in its outputs. */
+export async function lookAtProgress(
+  link: OpenConnection,
+  place: ProgressPlace,
+  mode: ExactlyOnceMode,
+  signal: AbortSignal,
+): Promise<Outlook> {
+  const last = await readProgress(link, place, signal);
+  const { mode: before, final, epoch } = last?.record ?? { mode, epoch: 0 };
+  const claim = `Nats-Expected-Last-Subject-Sequence: ${last?.seq ?? 0}\r\n`;
+  if (before !== "chain" || final === true) return { last, epoch, claim };
+  return { last: (await readChain(link, place, signal)).last, epoch, claim };
 }

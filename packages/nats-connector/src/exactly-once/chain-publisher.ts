@@ -10,6 +10,7 @@ import { createByteStore } from "../sink/encoded-headers.js";
 import type { Publisher } from "../sink/publisher.js";
 import type { ChainGuard } from "./chain-guard.js";
 import { PROGRESS_HEADER } from "./chain-log.js";
+import { headerBlock } from "./header-block.js";
 import type { Claim, ProgressPlace } from "./progress-log.js";
 import type { Progress } from "./progress-record.js";
 import { Resumption } from "./resumption.js";
@@ -38,8 +39,6 @@ interface Held {
   readonly position: SourcePosition;
   readonly index: number;
 }
-
-const BLOCK_START = Buffer.byteLength("NATS/1.0\r\n");
 
 /**
  * Publishes the outputs of one split as a chain: each expects the sequence of the one before, all are under way at once,
@@ -173,8 +172,6 @@ export class ChainPublisher implements Publisher {
     const { claim, acked, guard } = this.#options;
     const n = acked.added;
     const expected = `Nats-Expected-Last-Sequence: ${claim.seq + n}\r\n${guard.lines(n, this.#progressSeq)}`;
-    const start = `NATS/1.0\r\n${expected}${lines}`;
-    if (own === undefined) return this.#store(`${start}\r\n`);
-    return Buffer.concat([Buffer.from(start), own.subarray(BLOCK_START)]);
+    return headerBlock(this.#store, expected + lines, own);
   }
 }

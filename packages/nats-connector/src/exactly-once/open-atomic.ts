@@ -5,9 +5,9 @@ import { BATCH_HEADER_BYTES, MAX_BATCH } from "./atomic-batch.js";
 import { AtomicCommitter } from "./atomic-committer.js";
 import { AtomicLane } from "./atomic-lane.js";
 import { AtomicPublisher } from "./atomic-publisher.js";
-import { readChain } from "./chain-log.js";
+import { lookAtProgress } from "./chain-log.js";
 import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
-import { claimSplit, type Outlook, type ProgressPlace, readProgress } from "./progress-log.js";
+import { claimSplit, type Outlook } from "./progress-log.js";
 
 /** Server memory and one write to its store bound a batch in bytes. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -30,7 +30,7 @@ export async function openAtomic(
     for (const [split, subject] of progress) {
       const place = { stream, subject, split, source: origin.stream, identity };
       const hasCheckpoint = restored?.has(split) === true;
-      const look = (signal: AbortSignal): Promise<Outlook> => lookAt(setting, place, signal);
+      const look = (signal: AbortSignal): Promise<Outlook> => lookAtProgress(link, place, "atomic", signal);
       const claim = await claimSplit({
         link,
         place,
@@ -67,13 +67,4 @@ export async function openAtomic(
     throw error;
   }
   return { publisher, committed, addedBytes: BATCH_HEADER_BYTES };
-}
-
-/** A claim expects the last progress. An earlier chain tells more in its outputs. */
-async function lookAt({ link }: ExactlyOnceSetting, place: ProgressPlace, signal: AbortSignal): Promise<Outlook> {
-  const last = await readProgress(link, place, signal);
-  const { mode, final, epoch } = last?.record ?? { mode: "atomic", epoch: 0 };
-  const claim = `Nats-Expected-Last-Subject-Sequence: ${last?.seq ?? 0}\r\n`;
-  if (mode === "atomic" || final === true) return { last, epoch, claim };
-  return { last: (await readChain(link, place, signal)).last, epoch, claim };
 }

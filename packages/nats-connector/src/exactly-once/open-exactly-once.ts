@@ -7,6 +7,7 @@ import { readTargetStream } from "../sink/target-stream.js";
 import type { JetStreamSinkTable } from "../table-config.js";
 import { openAtomic } from "./open-atomic.js";
 import { openChain } from "./open-chain.js";
+import { openFenced } from "./open-fenced.js";
 import { type ExactlyOncePlan, planExactlyOnce } from "./plan-exactly-once.js";
 
 export interface ExactlyOnceSetting {
@@ -36,7 +37,7 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
   const plan = planExactlyOnce({ table, pipeline, splits: origin.splits, stream: config, server });
   if (plan.mode === undefined) throw impossible(table.stream, plan);
   const { mode, because, progress, notes } = plan;
-  context.logger.info(
+  context.logger[mode === "fenced-msgid" ? "warn" : "info"](
     { stream: table.stream, mode, progress: [...progress.values()], notes },
     `exactly once: ${because}`,
   );
@@ -45,7 +46,7 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
   return max_msg_size > 0 ? { ...attached, maxMessageBytes: max_msg_size } : attached;
 }
 
-const open = { atomic: openAtomic, chain: openChain };
+const open = { atomic: openAtomic, chain: openChain, "fenced-msgid": openFenced };
 
 function impossible(
   stream: string,

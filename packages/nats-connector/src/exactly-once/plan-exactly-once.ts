@@ -12,7 +12,7 @@ export interface ExactlyOnceRequest {
   readonly splits: readonly string[];
   /** The sink's stream as the server has it. */
   readonly stream: StreamConfig;
-  readonly server: Pick<Capabilities, "version" | "atomicBatches">;
+  readonly server: Pick<Capabilities, "version" | "atomicBatches" | "subjectFence">;
 }
 
 /** How exactly once is kept, or what would make it possible. */
@@ -38,7 +38,7 @@ export type ExactlyOncePlan =
 
 /**
  * Chooses how a sink keeps outputs and progress together: `atomic` where server and stream can, else `chain` for a
- * declared sole writer. Pure: `explain` shows what `run` will do.
+ * declared sole writer, else `fenced-msgid`. Pure: `explain` shows what `run` will do.
  */
 export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   const { table, stream, server, splits } = request;
@@ -51,6 +51,7 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   const isFit = closed.length === 0;
   const notes = notesOn(stream);
   const { soleWriter, messageId } = table;
+  const unfitForIds = unfitnessForIds(request);
 
   if (isFit && server.atomicBatches && stream.allow_atomic === true) {
     const ids = messageId === undefined ? [] : ["message_id is not sent: the transaction makes it superfluous"];
@@ -61,18 +62,31 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
     const because = "each output expects the one before it, since sink.sole_writer = true";
     return { mode: "chain", because, progress, notes };
   }
+  if (isFit && unfitForIds.length === 0) {
+    const because =
+      "each output has an id and expects that nobody has taken over; what lies behind the progress is read";
+    return { mode: "fenced-msgid", because, progress, notes: [...notes, ...notesOnIds(request)] };
+  }
   const reasons = [...closed];
   if (!server.atomicBatches) reasons.push(`server ${server.version} has no atomic batches`);
   else if (stream.allow_atomic !== true) reasons.push(`stream "${stream.name}" does not set allow_atomic`);
   if (soleWriter && splits.length > 1) {
     reasons.push(`sink.sole_writer = true works for one split, and the source has ${splits.length}`);
   }
+  reasons.push(...unfitForIds.map(({ reason }) => reason));
   const wanted = missing.flatMap((subject) => subject ?? []);
   const subjects = wanted.length === 0 ? {} : { subjects: [...(stream.subjects ?? []), ...wanted] };
   return {
     mode: undefined,
     reasons,
-    remedies: [...unfit.map(({ remedy }) => remedy), ...remediesOf(request, missing)],
+    remedies: [
+      ...unfit.map(({ remedy }) => remedy),
+      ...remediesOf(
+        request,
+        missing,
+        unfitForIds.flatMap(({ remedy }) => remedy ?? []),
+      ),
+    ],
     streamSettings: server.atomicBatches ? { allow_atomic: true, allow_rollup_hdrs: true, ...subjects } : {},
   };
 }
@@ -112,9 +126,36 @@ function unfitness(stream: StreamConfig): readonly { readonly reason: string; re
   return found;
 }
 
+/** Why outputs cannot be told by ids, and what would change that where anything does. */
+function unfitnessForIds({ server, stream }: ExactlyOnceRequest): readonly { reason: string; remedy?: string }[] {
+  if (!server.subjectFence) return [{ reason: `server ${server.version} checks no other subject at a publish (2.11)` }];
+  const { name, duplicate_window: window = 0, max_msgs_per_subject: perSubject = -1 } = stream;
+  const found = [];
+  if (window <= 0)
+    found.push({ reason: `stream "${name}" knows no ids`, remedy: "set duplicate_window on the stream" });
+  if (perSubject > 0) {
+    const reason = `stream "${name}" removes messages of a subject that has ${perSubject} (max_msgs_per_subject), and with them the ids that a restarted server knows`;
+    found.push({ reason, remedy: "take max_msgs_per_subject off the stream" });
+  }
+  return found;
+}
+
+function notesOnIds({ server, stream, table }: ExactlyOnceRequest): readonly string[] {
+  const windowSeconds = (stream.duplicate_window ?? 0) / 1e9;
+  const notes = [
+    `ids are known for ${windowSeconds} s (duplicate_window): once 0.8 of it has passed since a stop by force, a start is refused where messages behind the progress were removed`,
+    "an output that the stream refuses for a moment may come to lie behind later ones",
+  ];
+  if (stream.num_replicas > 1) notes.push("in a replicated stream one output at a time is under way");
+  if (server.atomicBatches) notes.push("with allow_atomic on the stream outputs are committed together, and faster");
+  if (table.messageId !== undefined) notes.push("message_id is not sent: the sink has ids of its own");
+  return notes;
+}
+
 function remediesOf(
   { table, server, stream, splits }: ExactlyOnceRequest,
   missing: readonly (string | undefined)[],
+  ofIds: readonly string[],
 ): readonly string[] {
   const remedies: string[] = [];
   const wanted = missing.flatMap((subject) => (subject === undefined ? [] : [`"${subject}"`]));
@@ -127,7 +168,7 @@ function remediesOf(
   if (!table.soleWriter && splits.length === 1) {
     remedies.push("or declare sink.sole_writer = true when nobody else writes into the stream");
   }
-  return [...remedies, "or take delivery = 'at_least_once'"];
+  return [...remedies, ...ofIds.map((remedy) => `or ${remedy}`), "or take delivery = 'at_least_once'"];
 }
 
 function notesOn(stream: StreamConfig): readonly string[] {

@@ -6,6 +6,7 @@ import type { OpenConnection } from "../open-connection.js";
 import {
   type ExactlyOnceMode,
   encodeProgress,
+  type OpenEnd,
   type Progress,
   type ProgressRecord,
   parseProgress,
@@ -37,6 +38,8 @@ export interface Claim {
   readonly epoch: number;
   /** Where the split stood when it was claimed. */
   readonly progress: Progress;
+  /** The claim as it was written. */
+  readonly record: ProgressRecord;
 }
 
 const CLAIM_TIMEOUT_MS = 10_000;
@@ -150,7 +153,7 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
     try {
       const { last, epoch, claim, bid } = await look(signal);
       if (last !== undefined && claimed !== undefined && isSame(last.record, claimed)) {
-        return { seq: last.seq, epoch: claimed.epoch, progress: progressOf(claimed) };
+        return { seq: last.seq, epoch: claimed.epoch, progress: progressOf(claimed), record: claimed };
       }
       if (request.hasCheckpoint && (last === undefined || last.record.position === null)) {
         // A new leader may answer with what was true a moment ago.
@@ -158,7 +161,8 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
         await abortable(sleep(RETRY_MS), signal);
         continue;
       }
-      claimed = nextClaim(place, mode, last?.record, epoch + 1);
+      if (mode !== "fenced-msgid" && last?.record.open !== undefined) throw unsettled(place);
+      claimed = nextClaim(place, mode, last, epoch + 1);
       if (bid !== undefined && races >= RACES) {
         await write(
           { ...claimed, position: null, part: undefined, bid: true },
@@ -168,7 +172,7 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
         continue;
       }
       const seq = await write(claimed, `${progressHeaders(config)}${claim}`);
-      return { seq, epoch: claimed.epoch, progress: progressOf(claimed) };
+      return { seq, epoch: claimed.epoch, progress: progressOf(claimed), record: claimed };
     } catch (error) {
       // Somebody was quicker, or nobody answered: look again.
       const raced = isWrongLastSequence(error);
@@ -188,10 +192,11 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
 function nextClaim(
   place: ProgressPlace,
   mode: ExactlyOnceMode,
-  last: ProgressRecord | undefined,
+  previous: StoredProgress | undefined,
   epoch: number,
 ): ProgressRecord {
   const { identity, split, source } = place;
+  const last = previous?.record;
   return {
     v: 1,
     mode,
@@ -204,7 +209,15 @@ function nextClaim(
     checkpoint: last?.checkpoint ?? 0,
     position: last?.position ?? null,
     ...(last?.part === undefined ? {} : { part: last.part }),
+    ...(mode === "fenced-msgid" ? { ids: last?.ids ?? identity.instanceId } : {}),
+    ...(previous?.record.open === undefined ? {} : { open: stillOpen(previous.record.open, previous) }),
   };
+}
+
+/** A claim replaces the record, but not what may lie behind it. */
+function stillOpen({ after, since, replaced = 0 }: OpenEnd, { seq, timeMs }: StoredProgress): OpenEnd {
+  if (after === undefined) return { after: seq, since: timeMs };
+  return { after, since, replaced: replaced + 1 };
 }
 
 function progressOf({ position, part }: ProgressRecord): Progress {
@@ -215,6 +228,14 @@ function lost({ stream, subject, identity }: ProgressPlace): ConnectorError {
   return new ConnectorError(
     "PROGRESS_MISMATCH",
     `pipeline "${identity.pipeline}" has a checkpoint, but no progress on "${subject}" of stream "${stream}": the stream was purged or made anew, or progress is kept elsewhere now; start under a new name to write everything again`,
+    { context: { pipeline: identity.pipeline, stream, subject } },
+  );
+}
+
+function unsettled({ stream, subject, identity }: ProgressPlace): ConnectorError {
+  return new ConnectorError(
+    "PROGRESS_MISMATCH",
+    `pipeline "${identity.pipeline}" was stopped by force while it wrote with ids (fenced-msgid), which no other mode can take up: let it run once more without allow_atomic on stream "${stream}" and without sink.sole_writer, and end it by a signal`,
     { context: { pipeline: identity.pipeline, stream, subject } },
   );
 }

@@ -2,7 +2,7 @@ import { ConnectorError, type SourcePosition } from "@x/connector-api";
 import { z } from "zod";
 
 /** How outputs and progress are kept together. */
-export type ExactlyOnceMode = "atomic" | "chain";
+export type ExactlyOnceMode = "atomic" | "chain" | "fenced-msgid";
 
 /**
  * How far a split has been written: `position` is the last input all of whose outputs are in the stream (null: none).
@@ -35,13 +35,26 @@ export interface ProgressRecord extends Progress {
   readonly broken?: boolean | undefined;
   /** Written by the last barrier of a run: nothing was written behind it. */
   readonly final?: boolean | undefined;
+  /** Of `fenced-msgid`: what the ids of outputs begin with. Made by the first claim, kept by all later ones. */
+  readonly ids?: string | undefined;
+  /** Of `fenced-msgid`: outputs beyond `position` may be in the stream. Absent: there are none. */
+  readonly open?: OpenEnd | undefined;
+}
+
+/** Where and since when outputs beyond the position may lie: behind this record and since its time, unless it says. */
+export interface OpenEnd {
+  readonly after?: number | undefined;
+  /** Epoch milliseconds of the server. */
+  readonly since?: number | undefined;
+  /** How many records lay behind `after` and were replaced, which leaves no trace of them where rollups are allowed. */
+  readonly replaced?: number | undefined;
 }
 
 const sequence = z.int().min(0);
 /** Unknown keys are let through: a later minor version may add some. */
 const record = z.object({
   v: z.literal(1),
-  mode: z.enum(["atomic", "chain"]),
+  mode: z.enum(["atomic", "chain", "fenced-msgid"]),
   pipeline: z.string(),
   stream: z.string(),
   split: z.string(),
@@ -54,6 +67,10 @@ const record = z.object({
   final: z.boolean().optional(),
   bid: z.boolean().optional(),
   broken: z.boolean().optional(),
+  ids: z.string().optional(),
+  open: z
+    .object({ after: sequence.optional(), since: z.number().optional(), replaced: sequence.optional() })
+    .optional(),
 });
 
 export function encodeProgress(progress: ProgressRecord): string {

@@ -18,6 +18,22 @@ export const exactlyOnceRules: readonly Rule[] = [
     }),
   },
   {
+    id: "exactly-once-by-ids",
+    side: "sink",
+    severity: "warning",
+    explanation:
+      "A stream forgets the ids of outputs: long after a stop by force a start is refused where messages behind the progress are gone.",
+    breach: ofSinkStream((sink, facts) => {
+      if (sink.table.delivery !== "exactly_once") return undefined;
+      if (planOf(sink, facts).mode !== "fenced-msgid") return undefined;
+      const seconds = msOf(sink.stream.config.duplicate_window) / 1000;
+      const message = `exactly once into stream "${sink.table.stream}" is kept by ids (fenced-msgid), which it knows for ${seconds} s`;
+      const atomic = "set allow_atomic on the stream";
+      const { atomicBatches } = sink.system.capabilities;
+      return { message, remedy: atomicBatches ? atomic : `run server 2.12 or later and ${atomic}` };
+    }),
+  },
+  {
     id: "exactly-once-source",
     side: "pipeline",
     severity: "error",

@@ -22,10 +22,12 @@ export interface AckedPublisherOptions {
   /** Rejects when the stream can no longer take the messages: asked when nobody answers for long. */
   readonly checkStream: () => Promise<void>;
   /**
-   * Of messages that expect the one before: how many are in the stream, asked when the `n`th did not find what it
+   * Of messages that expect something: how many are surely in the stream, asked when the `n`th did not find what it
    * expected. Rejects when somebody else writes.
    */
   readonly countStored?: ((n: number) => Promise<number>) | undefined;
+  /** Why nothing may be sent again any more: it could be stored twice. */
+  readonly cannotRepeat?: (() => ConnectorError | undefined) | undefined;
   /** How many messages may be under way together; undefined for the whole window. */
   readonly maxUnderWay?: number | undefined;
   /** Messages that may be added beyond the limit. */
@@ -313,9 +315,13 @@ export class AckedPublisher implements Publisher {
     const go = (): void => {
       // Off line, the next reconnect begins another attempt.
       if (!this.#options.link.connected) return;
-      this.#paused = false;
-      this.#clock.restart();
-      this.#pump();
+      const repetition = this.inFlight > 0 ? this.#options.cannotRepeat?.() : undefined;
+      if (repetition !== undefined) this.fail(repetition);
+      else {
+        this.#paused = false;
+        this.#clock.restart();
+        this.#pump();
+      }
     };
     if (delayMs === 0) go();
     else this.#resume = setTimeout(go, delayMs);

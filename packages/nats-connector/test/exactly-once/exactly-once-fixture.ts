@@ -133,17 +133,28 @@ export async function progress(observer: Observer, stream = "OUT"): Promise<Reco
   return stored.map(({ text }) => JSON.parse(text) as Record<string, unknown>);
 }
 
-async function messages(observer: Observer, stream: string): Promise<(Stored & { text: string })[]> {
+/** The `Nats-Msg-Id` of every message that has one, in order. */
+export async function messageIds(observer: Observer, stream = "OUT"): Promise<string[]> {
+  return (await messages(observer, stream)).flatMap(({ id }) => (id === "" ? [] : [id]));
+}
+
+async function messages(observer: Observer, stream: string): Promise<(Stored & { text: string; id: string })[]> {
   // Waits for a server that comes back.
   await observer.stateOf(stream);
   const consumer = await observer.client.jetstream().consumers.get(stream);
   const { num_pending } = await consumer.info();
-  const found: (Stored & { text: string })[] = [];
+  const found: (Stored & { text: string; id: string })[] = [];
   if (num_pending === 0) return found;
   for await (const message of await consumer.consume({ max_messages: 5000 })) {
     const text = message.string();
     const { note = "" } = message.subject.includes("__progress") ? {} : message.json<{ note?: string }>();
-    found.push({ seq: message.seq, subject: message.subject, note, text });
+    found.push({
+      seq: message.seq,
+      subject: message.subject,
+      note,
+      text,
+      id: message.headers?.get("Nats-Msg-Id") ?? "",
+    });
     if (message.info.pending === 0) break;
   }
   return found;

@@ -9,9 +9,9 @@ const stream = {
   duplicate_window: 120e9,
 } as const;
 const servers = {
-  "2.10": { version: "2.10.27", atomicBatches: false },
-  "2.11": { version: "2.11.9", atomicBatches: false },
-  "2.15": { version: "2.15.1", atomicBatches: true },
+  "2.10": { version: "2.10.27", atomicBatches: false, subjectFence: false },
+  "2.11": { version: "2.11.9", atomicBatches: false, subjectFence: true },
+  "2.15": { version: "2.15.1", atomicBatches: true, subjectFence: true },
 };
 type Given = Partial<Omit<ExactlyOnceRequest, "server" | "stream" | "table">> & {
   server?: keyof typeof servers;
@@ -37,6 +37,8 @@ describe("exactly once is kept", () => {
     ["chain", { server: "2.10", table: { soleWriter: true, messageId: "{id}" } }],
     // What the old server does not know it may have stored all the same.
     ["chain", { server: "2.11", stream: atomic, table: { soleWriter: true } }],
+    ["fenced-msgid", { server: "2.11", stream: atomic }],
+    ["fenced-msgid", { table: { messageId: "{id}" } }],
   ] as const)("by %s for %j", (mode, given) => {
     expect(plan(given)).toMatchObject({ mode, progress: new Map([["0", "out.__progress.p.0"]]) });
   });
@@ -52,10 +54,41 @@ describe("exactly once is kept", () => {
   });
 });
 
+describe("exactly once with ids", () => {
+  it("is also kept for several splits of a sole writer", () => {
+    const splits = ["0/2", "1/2"];
+    expect(plan({ table: { soleWriter: true }, splits })).toMatchObject({ mode: "fenced-msgid" });
+  });
+
+  it("says what it costs, and what would be better", () => {
+    const found = plan({ stream: { num_replicas: 3, duplicate_window: 60e9 }, table: { messageId: "{id}" } });
+    if (found.mode === undefined) throw new Error("no mode");
+    expect(found.notes.join("\n")).toMatch(
+      /known for 60 s[\s\S]*behind later ones[\s\S]*one output at a time[\s\S]*allow_atomic[\s\S]*message_id is not sent/,
+    );
+  });
+});
+
 describe("exactly once is refused", () => {
   it.each([
-    ["without allow_atomic", {}, /allow_atomic/, /set allow_atomic.*sink.sole_writer.*at_least_once/],
-    ["by an old server", { server: "2.10" }, /2.10.27 has no atomic batches/, /2.12 or later.*sink.sole_writer/],
+    [
+      "without allow_atomic and ids",
+      { stream: { duplicate_window: 0 } },
+      /allow_atomic; .*knows no ids/,
+      /set allow_atomic.*sink.sole_writer.*set duplicate_window.*at_least_once/,
+    ],
+    [
+      "where ids go with their messages",
+      { stream: { max_msgs_per_subject: 1 } },
+      /removes messages of a subject that has 1/,
+      /set allow_atomic.*max_msgs_per_subject off/,
+    ],
+    [
+      "by an old server",
+      { server: "2.10" },
+      /2.10.27 has no atomic batches; .*no other subject/,
+      /2.12 or later.*sink.sole_writer/,
+    ],
     [
       "where progress is not captured",
       { stream: { ...atomic, subjects: ["out.rows"] } },
@@ -71,9 +104,9 @@ describe("exactly once is refused", () => {
     ["into a work queue", { stream: { ...atomic, retention: "workqueue" } }, /workqueue retention/, /limits retention/],
     [
       "by a chain of several splits",
-      { table: { soleWriter: true }, splits: ["0/2", "1/2"] },
+      { server: "2.10", table: { soleWriter: true }, splits: ["0/2", "1/2"] },
       /sole_writer = true works for one split/,
-      /set allow_atomic/,
+      /2.12 or later/,
     ],
     [
       "where a subject takes no second message",

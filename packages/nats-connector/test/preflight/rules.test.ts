@@ -198,6 +198,15 @@ const breaches: readonly Breach[] = [
   [
     "exactly-once-impossible",
     "error",
+    "an old server",
+    {
+      sink: { system: { ...factsOf().sink?.system, capabilities: capabilitiesOf("2.10.27", 0) } as never },
+      sinkTable: { delivery: "exactly_once", messageId: undefined },
+    },
+  ],
+  [
+    "exactly-once-by-ids",
+    "warning",
     "no atomic batches",
     { sinkTable: { delivery: "exactly_once", messageId: undefined } },
   ],

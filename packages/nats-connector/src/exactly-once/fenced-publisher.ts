@@ -1,0 +1,113 @@
+import {
+  type Barrier,
+  ConnectorError,
+  type RecordBatch,
+  type SourcePosition,
+  toConnectorError,
+} from "@x/connector-api";
+import type { AckedPublisher } from "../sink/acked-publisher.js";
+import { createByteStore } from "../sink/encoded-headers.js";
+import type { Publisher } from "../sink/publisher.js";
+import type { DedupeWindow } from "./dedupe-window.js";
+import type { FencedLane } from "./fenced-lane.js";
+import { headerBlock } from "./header-block.js";
+
+export interface FencedPublisherOptions {
+  readonly acked: AckedPublisher;
+  /** By split. */
+  readonly lanes: ReadonlyMap<string, FencedLane>;
+  readonly window: DedupeWindow;
+  /** Aborted at the end: it ends every wait of the lanes. */
+  readonly stop: AbortController;
+}
+
+/** What this mode adds to the headers of an output, at most, beside names of any length. */
+export const FENCED_HEADER_BYTES = 220;
+
+/**
+ * Publishes outputs one by one into a stream that others write into as well. Each expects the split's progress to be
+ * where this instance has put it, so nothing of an older instance is stored behind a newer claim; and each has an id, so
+ * what is sent again is stored once. Progress is told when all is confirmed: for that time no output is sent.
+ */
+export class FencedPublisher implements Publisher {
+  readonly #options: FencedPublisherOptions;
+  readonly #store = createByteStore();
+  /** Of the batch at hand. */
+  #lane: FencedLane | undefined;
+  /** Records that are being written. */
+  #telling: Promise<void> | undefined;
+
+  constructor(options: FencedPublisherOptions) {
+    this.#options = options;
+  }
+
+  get hasRoom(): boolean {
+    return this.#telling === undefined && this.#options.acked.hasRoom;
+  }
+
+  get inFlight(): number {
+    return this.#options.acked.inFlight;
+  }
+
+  async room(): Promise<void> {
+    while (this.#telling !== undefined) await this.#telling;
+    await this.#options.acked.room();
+  }
+
+  begin(batch: RecordBatch): number {
+    const lane = this.#options.lanes.get(batch.split);
+    if (lane === undefined) {
+      throw new ConnectorError("UNEXPECTED", `rows of split "${batch.split}", which the source has not declared`);
+    }
+    this.#lane = lane;
+    const skipped = lane.begin(batch);
+    if (batch.rows.length > 0 && !lane.isOpen) void this.#tell(() => lane.openUp());
+    return skipped;
+  }
+
+  add(
+    subject: string,
+    payload: Uint8Array,
+    headers: Uint8Array | undefined,
+    position: SourcePosition,
+    index: number,
+  ): void {
+    const { acked, window } = this.#options;
+    const lines = this.#lane?.linesOf(position, index);
+    if (lines === undefined) return;
+    if (acked.inFlight === 0) window.allConfirmed();
+    acked.add(subject, payload, headerBlock(this.#store, lines, headers));
+  }
+
+  end({ end }: RecordBatch): void {
+    this.#lane?.end(end);
+  }
+
+  delivered(barrier: Barrier): Promise<void> {
+    const { acked, lanes } = this.#options;
+    return this.#tell(async () => {
+      await acked.delivered();
+      await Promise.all([...lanes.values()].map((lane) => lane.tell(barrier)));
+    });
+  }
+
+  fail(error: ConnectorError): void {
+    this.#options.acked.fail(error);
+    this.#options.stop.abort(error);
+  }
+
+  close(): void {
+    this.#options.acked.close();
+    this.#options.stop.abort(new ConnectorError("CLOSED", "the sink is closed"));
+  }
+
+  /** One after the other; a failure is the publisher's. */
+  #tell(write: () => Promise<void>): Promise<void> {
+    const telling: Promise<void> = (this.#telling ?? Promise.resolve()).then(write).then(() => {
+      if (this.#telling === telling) this.#telling = undefined;
+    });
+    this.#telling = telling;
+    telling.catch((error: unknown) => this.fail(toConnectorError(error)));
+    return telling;
+  }
+}

@@ -1,0 +1,59 @@
+import type { ConnectorError, SourcePosition } from "@x/connector-api";
+import { openAckedPublisher } from "../sink/open-acked-publisher.js";
+import type { Attached } from "../sink/sink-operator.js";
+import { readTargetStream } from "../sink/target-stream.js";
+import { lookAtProgress } from "./chain-log.js";
+import { DedupeWindow } from "./dedupe-window.js";
+import { FencedLane } from "./fenced-lane.js";
+import { FENCED_HEADER_BYTES, FencedPublisher } from "./fenced-publisher.js";
+import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
+import { claimSplit, type Outlook } from "./progress-log.js";
+import { readBehind } from "./read-behind.js";
+
+/** Claims every split, and reads what earlier runs have written beyond their progress. */
+export async function openFenced(
+  setting: ExactlyOnceSetting,
+  { config, progress }: ExactlyOnceTarget,
+): Promise<Attached> {
+  const { link, table, subject: pattern, context, origin, encoder } = setting;
+  const { maxInFlight, maxInFlightBytes, ackTimeoutMs, stream } = table;
+  const { identity, logger, restored, deterministic = false } = context;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const window = new DedupeWindow(stream, (config.duplicate_window ?? 0) / 1e6);
+  const lanes = new Map<string, FencedLane>();
+  const committed = new Map<string, SourcePosition>();
+  let names = 0;
+  for (const [split, subject] of progress) {
+    const place = { stream, subject, split, source: origin.stream, identity };
+    const hasCheckpoint = restored?.has(split) === true;
+    const look = (signal: AbortSignal): Promise<Outlook> => lookAtProgress(link, place, "fenced-msgid", signal);
+    const mode = "fenced-msgid";
+    const claim = await claimSplit({ link, place, config, mode, look, hasCheckpoint, ackTimeoutMs, signal });
+    const { position } = claim.progress;
+    if (position !== null) committed.set(split, position);
+    const stored = await readBehind(link, place, claim, origin, window, signal);
+    logger.debug({ split, position, epoch: claim.epoch, beyond: stored.size }, "claimed a split");
+    const lane = { link, place, config, claim, stored, origin, deterministic, ackTimeoutMs, signal };
+    lanes.set(split, new FencedLane(lane));
+    names = Math.max(names, subject.length + split.length + (claim.record.ids?.length ?? 0));
+  }
+  const acked = await openAckedPublisher(
+    {
+      ...{ link, stream, maxInFlight, maxInFlightBytes, ackTimeoutMs, context },
+      // With replicas the server checks one such message at a time.
+      maxUnderWay: config.num_replicas > 1 ? 1 : undefined,
+      refuse: (error: ConnectorError, payload) => encoder.refuse(error, { payload }),
+      checkStream: async () => void (await readTargetStream(link.api, stream, pattern, "subject")),
+      // The fence has moved, or seemed to: nothing is known of what is stored, but ids are.
+      async countStored() {
+        await Promise.all([...lanes.values()].map((lane) => lane.assertMine()));
+        return 0;
+      },
+      cannotRepeat: () => window.repetition(),
+    },
+    signal,
+  );
+  const publisher = new FencedPublisher({ acked, lanes, window, stop });
+  return { publisher, committed, addedBytes: FENCED_HEADER_BYTES + stream.length + names };
+}
