@@ -40,7 +40,12 @@ export interface CliOptions {
 
 /** Starts the command `nats-pipeline` in a process of its own. */
 export function startCli(args: readonly string[], options: CliOptions = {}): RunningCli {
-  const child = spawn(process.execPath, [cli, ...args], {
+  return startScript(cli, args, options);
+}
+
+/** Starts a program of Node's in a process of its own. */
+export function startScript(file: string, args: readonly string[], options: CliOptions = {}): RunningCli {
+  const child = spawn(process.execPath, [file, ...args], {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: "1", ...options.env },
     stdio: ["ignore", "pipe", "pipe"],

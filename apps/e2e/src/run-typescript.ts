@@ -11,13 +11,17 @@ export interface RunningScript extends Disposable {
   output(): string;
 }
 
+/** TypeScript as JavaScript, unchecked: every Node that is supported runs it. */
+export function transpile(code: string): string {
+  const { ESNext: module } = ts.ModuleKind;
+  const compilerOptions = { module, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true };
+  return ts.transpileModule(code, { compilerOptions }).outputText;
+}
+
 /** Compiles a TypeScript text as it stands and runs it in a process of its own, where `@x/…` packages resolve. */
 export function runTypeScript(code: string, env: Readonly<Record<string, string>>): RunningScript {
   const folder = mkdtempSync(join(here, ".example-"));
-  const { outputText } = ts.transpileModule(code, {
-    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022, verbatimModuleSyntax: true },
-  });
-  writeFileSync(join(folder, "example.mjs"), outputText);
+  writeFileSync(join(folder, "example.mjs"), transpile(code));
   const child = spawn(process.execPath, ["example.mjs"], { cwd: folder, env: { ...process.env, ...env } });
   let output = "";
   child.stdout.on("data", (text: Buffer) => {

@@ -2,19 +2,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { startNatsServer } from "@x/nats-testkit";
 import { expect, test } from "vitest";
 import { obtainNatsServer } from "../../../tooling/nats-server/obtain-nats-server.mjs";
-import { atomic, chain, describeChaos, filtered, openCluster, openServer } from "../src/describe-chaos.js";
+import { openServer } from "../src/chaos-place.js";
+import { atomic, avroToProtobuf, chain, fanOut, fanOutByChain, filtered } from "../src/chaos-setups.js";
+import { describeChaos } from "../src/describe-chaos.js";
 import { numberedRows } from "../src/pipeline-sql.js";
-import { startCli } from "../src/run-cli.js";
 import { openStreams } from "../src/streams.js";
 import { openWorkFolder } from "../src/work-folder.js";
 
+const openOld = async () => openServer((await obtainNatsServer({ series: "2.10" })).path);
+
 describeChaos("one server, atomic", atomic, () => openServer());
-describeChaos("one server, atomic, with a filter and many subjects", filtered, () => openServer(), 2);
 describeChaos("one server, chain", chain, () => openServer());
-describeChaos("one server 2.10, chain", chain, async () =>
-  openServer((await obtainNatsServer({ series: "2.10" })).path),
-);
-describeChaos("three nodes, atomic", atomic, () => openCluster());
+describeChaos("one server 2.10, chain", chain, openOld);
+describeChaos("one server, atomic, with a filter and many subjects", filtered, () => openServer(), 2);
+describeChaos("one server, atomic, from Avro to Protobuf", avroToProtobuf, () => openServer(), 3);
+describeChaos("one server, atomic, several rows of one", fanOut, () => openServer(), 3);
+describeChaos("one server 2.10, chain, several rows of one", fanOutByChain, openOld, 2);
 
 test.each([
   ["atomic", atomic],
@@ -25,12 +28,7 @@ test.each([
   await streams.add("INPUT", "in.rows");
   await streams.add("OUTPUT", "out.>", setup.output);
   using folder = openWorkFolder();
-  const file = folder.write("job.sql", setup.sql);
-  const start = (state: string) =>
-    startCli(["run", file, "--state", `file:${state}`, "--checkpoint-interval", "100ms"], {
-      cwd: folder.path,
-      env: { NATS_URL: server.url },
-    });
+  const start = setup.prepare(folder, server.url);
   const written = async (): Promise<number[]> =>
     (await streams.rows<{ n?: number }>("OUTPUT")).flatMap(({ n }) => (n === undefined ? [] : [n]));
 

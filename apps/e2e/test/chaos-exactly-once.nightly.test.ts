@@ -1,8 +1,8 @@
-import { obtainNatsServer } from "../../../tooling/nats-server/obtain-nats-server.mjs";
-import { chain, describeChaos, filtered, openCluster } from "../src/describe-chaos.js";
+import { openCluster } from "../src/chaos-place.js";
+import { avroToProtobuf, fanOut, fanOutByChain, filtered } from "../src/chaos-setups.js";
+import { describeChaos } from "../src/describe-chaos.js";
 
-describeChaos("three nodes, chain", chain, () => openCluster());
-describeChaos("three nodes 2.10, chain", chain, async () =>
-  openCluster((await obtainNatsServer({ series: "2.10" })).path),
-);
 describeChaos("three nodes, atomic, with a filter and many subjects", filtered, () => openCluster());
+describeChaos("three nodes, atomic, from Avro to Protobuf", avroToProtobuf, () => openCluster());
+describeChaos("three nodes, atomic, several rows of one", fanOut, () => openCluster());
+describeChaos("three nodes, chain, several rows of one", fanOutByChain, () => openCluster());
