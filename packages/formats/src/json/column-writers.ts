@@ -5,7 +5,8 @@ import { isDate, isTime, isUuid } from "../values/calendar.js";
 import { formatDecimal } from "../values/decimal.js";
 import { integerRange } from "../values/integer-range.js";
 import { createRfc3339Writer, timestampUnit } from "../values/timestamp.js";
-import { compileFields } from "./compile-fields.js";
+import { type CompiledField, compileFields } from "./compile-fields.js";
+import type { JsonBytes } from "./json-bytes.js";
 import { writeJson } from "./json-value.js";
 
 /** How values are written where JSON leaves a choice. */
@@ -14,19 +15,22 @@ export interface JsonWriting {
   readonly decimalEncoding: "number" | "string" | "bytes";
 }
 
-/** One row value to JSON text; throws BadValue for a value that the column's type does not hold. */
-export type ValueWriter = (value: unknown) => string;
+/** Writes one row value; throws BadValue for a value that the column's type does not hold. */
+type ValueWriter = (value: unknown, out: JsonBytes) => void;
+
+/** One value without parts to JSON text; throws BadValue for a value that the column's type does not hold. */
+type ScalarText = (value: unknown) => string;
 
 /** Writes the value of a column; null, or nothing at all, as `null` where the column may be null. */
 function createColumnWriter(column: Column, writing: JsonWriting): ValueWriter {
   const { name, nullable } = column;
   const write = createValueWriter(column.type, writing);
   const expected = `${printSqlType(column.type)} NOT NULL`;
-  return (value) => {
+  return (value, out) => {
     try {
-      if (value !== null && value !== undefined) return write(value);
-      if (nullable) return "null";
-      throw new BadValue(expected, kindOf(value));
+      if (value !== null && value !== undefined) write(value, out);
+      else if (nullable) out.text("null");
+      else throw new BadValue(expected, kindOf(value));
     } catch (error) {
       throw withinField(name, error);
     }
@@ -34,26 +38,30 @@ function createColumnWriter(column: Column, writing: JsonWriting): ValueWriter {
 }
 
 /** Compiles the writer of an object: the declared fields in declared order; other keys are ignored. */
-export function compileWriter(columns: readonly Column[], writing: JsonWriting): (row: object) => string {
+export function compileWriter(columns: readonly Column[], writing: JsonWriting): (row: object, out: JsonBytes) => void {
   const createField = (column: Column): ValueWriter => createColumnWriter(column, writing);
-  return compileFields(columns, createField, (fields) => {
-    const values = fields.map(({ value }, i) => `v${i} = ${value}`).join(", ");
-    const parts = fields.map(({ key, call, column }, i) => {
-      const before = JSON.stringify(`${i === 0 ? "{" : ","}${key}:`);
-      return `${before} + (${shortcutOf(column.type, `v${i}`)}${call}(v${i}))`;
+  const keys = columns.map(({ name }, i) => Buffer.from(`${i === 0 ? "{" : ","}${JSON.stringify(name)}:`));
+  const write = (fields: readonly CompiledField[]): string => {
+    const parts = fields.map(({ value, call, column }, i) => {
+      return `const v${i} = ${value}; out.literal(c${i}); ${shortcutOf(column.type, `v${i}`)}${call}(v${i}, out);`;
     });
-    return parts.length === 0 ? 'return "{}";' : `const ${values}; return ${parts.join(" + ")} + "}";`;
-  });
+    return `${parts.join(" ")} out.text(${parts.length === 0 ? '"{}"' : '"}"'});`;
+  };
+  return compileFields(columns, createField, write, keys);
 }
 
 /** Source that writes the usual value of a type at once and leaves everything else to the field's writer. */
 function shortcutOf(type: SqlType, v: string): string {
   switch (type.kind) {
+    case "text":
+      return `if (typeof ${v} === "string") out.string(${v}); else `;
     case "float":
-      return type.bits === 64 ? `typeof ${v} === "number" && ${v} - ${v} === 0 ? ${v} : ` : "";
+      return type.bits === 64 ? `if (typeof ${v} === "number" && ${v} - ${v} === 0) out.text("" + ${v}); else ` : "";
     case "integer":
-      if (type.bits === 32 && !type.unsigned) return `typeof ${v} === "number" && (${v} | 0) === ${v} ? ${v} : `;
-      return type.bits === 64 && !type.unsigned ? `Number.isSafeInteger(${v}) ? ${v} : ` : "";
+      if (type.unsigned || type.bits === 16) return "";
+      return type.bits === 32
+        ? `if (typeof ${v} === "number" && (${v} | 0) === ${v}) out.integer(${v}); else `
+        : `if (Number.isSafeInteger(${v})) out.integer(${v}); else `;
     default:
       return "";
   }
@@ -61,6 +69,48 @@ function shortcutOf(type: SqlType, v: string): string {
 
 function createValueWriter(type: SqlType, writing: JsonWriting): ValueWriter {
   const expected = printSqlType(type);
+  const mismatch = (value: unknown): BadValue => new BadValue(expected, kindOf(value));
+  switch (type.kind) {
+    case "text":
+      return (value, out) => {
+        if (typeof value !== "string") throw mismatch(value);
+        out.string(value);
+      };
+    case "array": {
+      const write = createValueWriter(type.element, writing);
+      return (value, out) => {
+        if (!Array.isArray(value)) throw mismatch(value);
+        out.text("[");
+        for (let i = 0; i < value.length; i++) {
+          const element: unknown = value[i];
+          if (i > 0) out.text(",");
+          try {
+            if (element === null || element === undefined) out.text("null");
+            else write(element, out);
+          } catch (error) {
+            throw withinElement(i, error);
+          }
+        }
+        out.text("]");
+      };
+    }
+    case "struct": {
+      const write = compileWriter(type.fields, writing);
+      return (value, out) => {
+        if (kindOf(value) !== "object") throw mismatch(value);
+        write(value as object, out);
+      };
+    }
+    default: {
+      const textOf = createScalarText(type, expected, writing);
+      return (value, out) => out.text(textOf(value));
+    }
+  }
+}
+
+type ScalarType = Exclude<SqlType, { readonly kind: "text" | "array" | "struct" }>;
+
+function createScalarText(type: ScalarType, expected: string, writing: JsonWriting): ScalarText {
   const mismatch = (value: unknown): BadValue => new BadValue(expected, kindOf(value));
   switch (type.kind) {
     case "boolean":
@@ -90,11 +140,6 @@ function createValueWriter(type: SqlType, writing: JsonWriting): ValueWriter {
         return `"${decimalBytes(BigInt(decimal.replace(".", "")))?.toString("base64")}"`;
       };
     }
-    case "text":
-      return (value) => {
-        if (typeof value === "string") return quote(value);
-        throw mismatch(value);
-      };
     case "uuid":
       return createTextWriter(isUuid, "a UUID", expected);
     case "date":
@@ -110,41 +155,10 @@ function createValueWriter(type: SqlType, writing: JsonWriting): ValueWriter {
       return createTimestampWriter(type.precision, expected, writing);
     case "json":
       return (value) => writeJson(value, expected);
-    case "array": {
-      const write = createValueWriter(type.element, writing);
-      return (value) => {
-        if (!Array.isArray(value)) throw mismatch(value);
-        let text = "[";
-        for (let i = 0; i < value.length; i++) {
-          const element: unknown = value[i];
-          try {
-            text += (i === 0 ? "" : ",") + (element === null || element === undefined ? "null" : write(element));
-          } catch (error) {
-            throw withinElement(i, error);
-          }
-        }
-        return `${text}]`;
-      };
-    }
-    case "struct": {
-      const write = compileWriter(type.fields, writing);
-      return (value) => {
-        if (kindOf(value) === "object") return write(value as object);
-        throw mismatch(value);
-      };
-    }
   }
 }
 
-/** No quote, backslash, control character or surrogate. */
-const plain = /^[ !#-[\]-\ud7ff\ue000-\uffff]*$/;
-
-/** A JSON string. A lone surrogate is written as an escape, so that the text stays valid UTF-8. */
-function quote(text: string): string {
-  return plain.test(text) ? `"${text}"` : JSON.stringify(text);
-}
-
-function createIntegerWriter(type: SqlType & { kind: "integer" }, expected: string): ValueWriter {
+function createIntegerWriter(type: SqlType & { kind: "integer" }, expected: string): ScalarText {
   const { min, max } = integerRange(type);
   return (value) => {
     if (typeof value === "number" && !Number.isSafeInteger(value)) {
@@ -156,7 +170,7 @@ function createIntegerWriter(type: SqlType & { kind: "integer" }, expected: stri
   };
 }
 
-function createTextWriter(isValid: (text: string) => boolean, what: string, expected: string): ValueWriter {
+function createTextWriter(isValid: (text: string) => boolean, what: string, expected: string): ScalarText {
   return (value) => {
     if (typeof value !== "string") throw new BadValue(expected, kindOf(value));
     if (isValid(value)) return `"${value}"`;
@@ -164,7 +178,7 @@ function createTextWriter(isValid: (text: string) => boolean, what: string, expe
   };
 }
 
-function createTimestampWriter(precision: number, type: string, writing: JsonWriting): ValueWriter {
+function createTimestampWriter(precision: number, type: string, writing: JsonWriting): ScalarText {
   const unit = timestampUnit(precision);
   const writeText = createRfc3339Writer(unit);
   const expected = unit === "ms" ? `${type} as a Date` : `${type} as a bigint`;

@@ -13,6 +13,7 @@ import { compileReader } from "./column-readers.js";
 import { compileWriter, type JsonWriting } from "./column-writers.js";
 import { connectSchema, payloadOf } from "./connect-schema.js";
 import { checkTimestamps } from "./encode-json.js";
+import { JsonBytes } from "./json-bytes.js";
 import { readDocument } from "./json-document.js";
 
 /** The column that tells a row taken back from a row added. */
@@ -71,19 +72,19 @@ export function createDebeziumEncoder(
   ];
   const envelope = JSON.stringify({ type: "struct", fields, optional: false, name: "row.Envelope" });
   const [start, end] = writing.includeSchema ? [`{"schema":${envelope},"payload":`, "}"] : ["", ""];
+  const out = new JsonBytes();
   return {
-    encode(given) {
-      let text: string;
+    encode(row) {
+      const retracts = row[RETRACT] === true;
       try {
-        text = write(given);
+        out.text(retracts ? `${start}{"before":` : `${start}{"before":null,"after":`);
+        write(row, out);
+        out.text(retracts ? `,"after":null,"op":"d"}${end}` : `,"op":"c"}${end}`);
+        return out.takeRow();
       } catch (error) {
+        out.dropRow();
         throw toBadData(error);
       }
-      const event =
-        given[RETRACT] === true
-          ? `{"before":${text},"after":null,"op":"d"}`
-          : `{"before":null,"after":${text},"op":"c"}`;
-      return Buffer.from(`${start}${event}${end}`);
     },
   };
 }

@@ -3,6 +3,7 @@ import { toBadData } from "../bad-value.js";
 import { timestampUnit } from "../values/timestamp.js";
 import { compileWriter, type JsonWriting } from "./column-writers.js";
 import { connectSchema } from "./connect-schema.js";
+import { JsonBytes } from "./json-bytes.js";
 
 /**
  * Encodes a row as one JSON object with every column in declared order. Compiled here, once.
@@ -14,16 +15,21 @@ export function createJsonEncoder(
 ): Encoder {
   checkTimestamps(schema, writing);
   const write = compileWriter(schema.columns, writing);
-  const before = writing.includeSchema ? `{"schema":${JSON.stringify(connectSchema(schema, writing))},"payload":` : "";
+  const [before, after] = writing.includeSchema
+    ? [`{"schema":${JSON.stringify(connectSchema(schema, writing))},"payload":`, "}"]
+    : ["", ""];
+  const out = new JsonBytes();
   return {
     encode(row) {
-      let text: string;
       try {
-        text = write(row);
+        out.text(before);
+        write(row, out);
+        out.text(after);
+        return out.takeRow();
       } catch (error) {
+        out.dropRow();
         throw toBadData(error);
       }
-      return Buffer.from(before === "" ? text : `${before}${text}}`);
     },
   };
 }
