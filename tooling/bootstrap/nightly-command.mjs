@@ -4,6 +4,8 @@ import { concludeLanes, describeCounts, runLanes } from "./lane-runner.mjs";
 import { vitestLane } from "./vitest-lane.mjs";
 
 const RECORD = "docs/nightly.md";
+/** Of the lane chaos, where nothing else is asked for: other seeds than those of CI, a thousand in 14 set-ups. */
+const { CHAOS_SEEDS = "72", CHAOS_FIRST = "1001" } = process.env;
 const HEAD = ["| lane | shows | result | minutes |", "|---|---|---|---|"];
 
 /** What takes longer than a lane of CI may. @type {readonly import("./lane-runner.mjs").Lane[]} */
@@ -19,6 +21,12 @@ export const NIGHTLY_LANES = [
     shows: "half an hour under load: memory, files, consumers and checkpoints stay flat",
     limitMinutes: 40,
     run: vitestLane(["/soak-"], { E2E_SOAK_MINUTES: "30" }),
+  },
+  {
+    name: "chaos",
+    shows: "exactly once under chaos, as in the lane of CI, with 1,000 seeds",
+    limitMinutes: 240,
+    run: vitestLane(["/chaos-exactly-once"], { CHAOS_SEEDS, CHAOS_FIRST }),
   },
   ...[2, 3, 4].map((seed) => ({
     name: `cluster, seed ${seed}`,
