@@ -35,7 +35,11 @@ interface Kind {
   readonly bad?: string;
   /** Nothing is stored: rows are published while it runs. */
   readonly core?: boolean;
+  /** Where a row is published, when not all of them on `in.rows`. */
+  readonly subjectOf?: (n: number) => string;
 }
+
+const evenAndOdd = (n: number): string => `in.${n % 2}`;
 
 const kinds: Record<string, Kind> = {
   "limits stream → stream": {},
@@ -65,6 +69,30 @@ const kinds: Record<string, Kind> = {
     sink: `${intoStream}, delivery = 'exactly_once', 'exactly_once.progress_subject' = 'out.of-{pipeline}-{split}'`,
     output: { allow_atomic: true },
   },
+  "exactly once, in a chain": { sink: `${intoStream}, delivery = 'exactly_once', 'sink.sole_writer' = true` },
+  "exactly once, from several splits": {
+    source: `${fromStream}, partitions = 2, 'partition.token' = 2`,
+    sink: `${intoStream}, delivery = 'exactly_once'`,
+    output: { allow_atomic: true },
+    subjectOf: evenAndOdd,
+  },
+  "splits by a token": { source: `${fromStream}, partitions = 2, 'partition.token' = 2`, subjectOf: evenAndOdd },
+  "splits by filters": { source: `${fromStream}, 'partition.filters' = 'in.0, in.1'`, subjectOf: evenAndOdd },
+  "splits by the stream's transform": {
+    source: `${fromStream}, partitions = 2`,
+    input: { subject_transform: { src: "in.*", dest: "in.{{partition(2,1)}}.{{wildcard(1)}}" } },
+    subjectOf: (n) => `in.of-${n}`,
+  },
+  "the last of each subject": {
+    source: `${fromStream}, deliver_policy = 'last_per_subject'`,
+    subjectOf: (n) => `in.${n}`,
+  },
+  "a shared consumer": { source: `${fromStream}, ordering = 'none'` },
+  "a shared consumer of a work queue": {
+    source: `${fromStream}, ordering = 'none'`,
+    input: { retention: "workqueue" as never },
+  },
+  "a shared consumer with a last attempt": { source: `${fromStream}, ordering = 'none', 'consumer.max_deliver' = 3` },
   "checkpoints in a bucket": { state: "nats-kv:CHECKPOINTS" },
   "checkpoints in a bucket of a domain": {
     source: `${fromStream}, 'jetstream.domain' = 'hub'`,
@@ -130,8 +158,10 @@ describe("with exactly the permissions that are derived for it, and nothing more
         const rows = numberedRows(from, from + 99);
         const bad = kind.bad === undefined ? [] : [kind.bad];
         const publish = (): void => {
-          for (const text of [...bad, ...rows.map((row) => JSON.stringify(row))])
-            streams.connection.publish("in.rows", text);
+          for (const text of bad) streams.connection.publish("in.rows", text);
+          for (const row of rows) {
+            streams.connection.publish(kind.subjectOf?.(row.n) ?? "in.rows", JSON.stringify(row));
+          }
         };
         if (kind.core !== true) publish();
         await streams.connection.flush();
@@ -147,9 +177,11 @@ describe("with exactly the permissions that are derived for it, and nothing more
       }
       expect(server.log()).not.toMatch(/Violation/);
       if (kind.core !== true) {
-        // Progress stands between the rows.
+        // Progress stands between the rows, and splits are read side by side.
         const rows = await streams.rows<{ n?: number }>("OUTPUT");
-        expect(rows.filter(({ n }) => n !== undefined)).toEqual(numberedRows(1, 200));
+        const numbers = rows.flatMap(({ n }) => n ?? []);
+        const inOrder = kind.subjectOf === undefined ? numbers : numbers.toSorted((a, b) => a - b);
+        expect(inOrder.map((n) => ({ n }))).toEqual(numberedRows(1, 200));
       }
       if (kind.bad !== undefined) expect(await streams.count("LETTERS")).toBeGreaterThanOrEqual(1);
     },

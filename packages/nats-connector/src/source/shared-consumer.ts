@@ -47,9 +47,11 @@ export async function openSharedConsumer(request: SharedConsumerRequest): Promis
     planSharedConsumer({ table, stream, capabilities, name, start, labels: { pipeline, ordering: "none" } });
   const { config, ackCap } = planFrom({ kind: "configured" });
   const common = { stream, ackCap, ackWaitMs: (config.ack_wait ?? 0) / NANOSECONDS };
-  const resolved = known && (await resolveStart(api, table, stream, table.filterSubjects, positionOf(known), signal));
-
   const existing = await api.consumerInfo(table.stream, name, signal);
+  const deletedByAcks = stream.config.retention === "limits" ? undefined : existing?.ack_floor.stream_seq;
+  const position = known && positionOf(known, deletedByAcks);
+  const resolved = position && (await resolveStart(api, table, stream, table.filterSubjects, position, signal));
+
   if (existing !== undefined) {
     const info = await api.updateConsumer(table.stream, { ...config, ...startOf(existing) }, signal);
     return { ...common, info, loss: resolved?.startsOver === true ? resolved.loss : undefined };
@@ -63,9 +65,9 @@ export async function openSharedConsumer(request: SharedConsumerRequest): Promis
     logger.debug({ consumer: name }, "another process has just made the shared consumer");
     return openSharedConsumer(request);
   }
-  if (resolved === undefined || known === undefined) return { ...common, info, loss: undefined };
+  if (resolved === undefined || position === undefined) return { ...common, info, loss: undefined };
   if (resolved.startsOver) return { ...common, info, loss: resolved.loss };
-  const loss = lossUpTo(stream, table.filterSubjects, positionOf(known), info.delivered.stream_seq);
+  const loss = lossUpTo(stream, table.filterSubjects, position, info.delivered.stream_seq);
   if (loss !== undefined && (table.onGap === "fail" || table.onGap === "latest")) {
     await api.deleteConsumer(table.stream, name, signal);
     throw lossError(loss);
@@ -73,9 +75,13 @@ export async function openSharedConsumer(request: SharedConsumerRequest): Promis
   return { ...common, info, loss };
 }
 
-function positionOf({ created, floor }: Pick<SharedRecord, "created" | "floor">): KnownPosition {
+/**
+ * Where acks delete, what is up to the floor of the consumer is gone and no loss: others have acked it, or this process
+ * after its state was written. Elsewhere that floor proves nothing, because a purge moves it, too.
+ */
+function positionOf({ created, floor }: Pick<SharedRecord, "created" | "floor">, deleted = 0): KnownPosition {
   const none = { lastTs: undefined, passEnd: undefined, consumer: undefined, isCommitted: false };
-  return { created, lastSeq: floor, cursor: floor, durable: floor, ...none };
+  return { created, lastSeq: floor, cursor: Math.max(floor, deleted), durable: floor, ...none };
 }
 
 /** Where its delivery began, which an update must repeat. */

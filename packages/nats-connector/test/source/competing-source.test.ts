@@ -134,6 +134,53 @@ describe("ordering = 'none'", () => {
     await again.source.close();
   });
 
+  test.each([RetentionPolicy.Interest, RetentionPolicy.Workqueue])(
+    "%s: what was acked after the state was written is gone from the stream, and no gap",
+    async (retention) => {
+      const stream = `AGAIN_${retention}`;
+      await fixture.fill(stream, 0, { retention });
+      const one = host({ stream });
+      await one.open();
+      await fixture.publish(stream, 1, 50);
+      const reading = one.run();
+      await one.until(50);
+      const restored = await one.checkpoint(1);
+      expect(restored.get("0")).toMatchObject({ floor: "0" });
+      await expect.poll(async () => (await fixture.jsm.streams.info(stream)).state.first_seq).toBe(51);
+      one.drain.abort();
+      await reading;
+      await one.source.close();
+
+      const again = host({ stream }, { restored });
+      await again.open();
+      const readingOn = again.run();
+      await fixture.publish(stream, 51, 60);
+      await again.until(10);
+      expect(sorted(again.values())).toEqual(range(51, 60));
+      expect(again.counters.gaps).toBe(0);
+      again.drain.abort();
+      await readingOn;
+      await again.source.close();
+    },
+  );
+
+  test("what was purged from a limits stream is a gap, although the server moves the floor of the consumer over it", async () => {
+    await fixture.fill("PURGED", 10);
+    const one = host({ stream: "PURGED" }, { untilCaughtUp: true });
+    await one.open();
+    const reading = one.run();
+    await one.until(10);
+    const restored = await one.checkpoint(1);
+    await expect.poll(async () => (await consumerOf("PURGED")).ack_floor.stream_seq).toBe(10);
+    await reading;
+    await one.source.close();
+    await fixture.publish("PURGED", 11, 20);
+    await fixture.jsm.streams.purge("PURGED", { seq: 16 });
+    const failing = host({ stream: "PURGED" }, { restored });
+    await expect(failing.open()).rejects.toMatchObject({ code: "DATA_GAP", context: { to: 15 } });
+    await failing.source.close();
+  });
+
   test("a message that the server gives up is a counted gap with its sequence", async () => {
     await fixture.fill("GIVEUP", 3);
     const one = host({ stream: "GIVEUP", maxDeliver: 1, ackWaitMs: 3000 });
