@@ -87,6 +87,16 @@ function flights(): Payload {
   };
 }
 
+/** Two numbers of a flight: for runs whose length counts, not their bytes. */
+function distances(): Payload {
+  const { delay, distance } = flight.columns;
+  return {
+    ...flights(),
+    rows: readFlights().map((row) => ({ delay: row.delay ?? null, distance: row.distance ?? null })),
+    ...sqlOf({ delay, distance }),
+  };
+}
+
 /** Flights with the time at which they were sent in front; whoever sends them fills it in. */
 function timedFlights(): Payload {
   const { rows, ...rest } = flights();
@@ -124,6 +134,7 @@ function sqlOf(columns: Readonly<Record<string, string>>): Pick<Payload, "column
 
 /** THE list of payloads, by their size as JSON. */
 export const payloads: Readonly<Record<string, () => Payload>> = {
+  "30B": distances,
   "100B": flights,
   timed: timedFlights,
   "1KiB": () => airports(1000, 10),

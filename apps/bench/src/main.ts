@@ -11,6 +11,7 @@ import { latencyLane } from "./scenarios/latency.js";
 import { memoryLane } from "./scenarios/memory.js";
 import { metricsLane } from "./scenarios/metrics.js";
 import { pipelineLane } from "./scenarios/pipeline.js";
+import { scalingLane } from "./scenarios/scaling.js";
 import { sinkLane } from "./scenarios/sink.js";
 import { sourceLane } from "./scenarios/source.js";
 import { startupLane } from "./scenarios/startup.js";
@@ -24,6 +25,7 @@ const lanes: Readonly<Record<string, (bench: Bench) => Promise<Outcome[]>>> = {
   sink: sinkLane,
   pipeline: pipelineLane,
   where: whereLane,
+  scaling: scalingLane,
   metrics: metricsLane,
   latency: latencyLane,
   startup: startupLane,

@@ -23,6 +23,7 @@ const entrants: Readonly<Record<string, () => Promise<OpenEntrant>>> = {
   "ours source": async () => (await import("../ours/source.js")).ourSource,
   "ours sink": async () => (await import("../ours/sink.js")).ourSink,
   "ours by hand": async () => (await import("../ours/by-hand.js")).ourPipelineByHand,
+  "ours processes": async () => (await import("../ours/processes.js")).ourProcesses,
   "ours pipeline": async () => (await import("../ours/pipeline.js")).ourPipeline,
 };
 

@@ -13,6 +13,10 @@ export interface Job {
   readonly select?: string;
   /** Its WHERE, in SQL; absent: every row. */
   readonly where?: string;
+  /** Subjects it reads, `,` between them; absent: all of IN. */
+  readonly filter?: string;
+  /** Processes that share the work. */
+  readonly processes?: number;
   /** True when health and metrics are served meanwhile, and somebody asks for them all the time. */
   readonly observed?: boolean;
   /** True when the messages come while the turn goes on, not before it. */
@@ -44,3 +48,6 @@ export const streams = {
   input: { name: "IN", subject: "in.flights", captures: "in.>" },
   output: { name: "OUT", subject: "out.flights", captures: "out.>" },
 } as const;
+
+/** Subjects over which messages of IN are spread where several processes share them. */
+export const partitions: readonly string[] = Array.from({ length: 4 }, (_, i) => `${streams.input.subject}.${i}`);

@@ -22,7 +22,12 @@ export interface Ratio {
   readonly high: number;
   /** The same of the CPU per message, process and server together: steadier on a busy machine, but blind to waiting. */
   readonly cpu: number | undefined;
+  /** Between which values the two medians lie, with 95 % confidence; absent where no rounds were compared. */
+  readonly sure?: Bounds;
+  readonly cpuSure?: Bounds;
 }
+
+export type Bounds = readonly [low: number, high: number];
 
 /** How long messages were on their way, in milliseconds. */
 export interface Latency {

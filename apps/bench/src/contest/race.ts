@@ -1,4 +1,4 @@
-import { quantile } from "../quantile.js";
+import { medianBounds, quantile } from "../quantile.js";
 import type { Job, Timing } from "./entrant.js";
 import { type RunningEntrant, startEntrant } from "./entrant-runner.js";
 import type { Outcome } from "./outcome.js";
@@ -13,6 +13,8 @@ export interface Race {
   readonly ratios: readonly (readonly [a: string, b: string])[];
   /** What share of its messages each turn must leave in the stream OUT, where they are counted. */
   readonly writes: number;
+  /** Counted rounds, where the length of the run does not say it. */
+  readonly turns?: number;
 }
 
 export interface RaceOptions {
@@ -34,13 +36,14 @@ interface Turn extends Timing {
  */
 export async function runRace(lane: string, race: Race, streams: BenchStreams, options: RaceOptions): Promise<Outcome> {
   const names = Object.keys(race.entrants);
+  const { turns = options.turns } = race;
   const running = new Map<string, RunningEntrant>();
   const timings = new Map<string, Turn[]>(names.map((name) => [name, []]));
   try {
     for (const [name, job] of Object.entries(race.entrants)) {
       running.set(name, await startEntrant(job, `${lane} ${race.name} ${name}`, options.profileTo));
     }
-    for (let round = -options.warmUp; round < options.turns; round++) {
+    for (let round = -options.warmUp; round < turns; round++) {
       for (const name of round % 2 === 0 ? names : names.toReversed()) {
         const job = race.entrants[name] as Job;
         await streams.renewOutput();
@@ -58,7 +61,7 @@ export async function runRace(lane: string, race: Race, streams: BenchStreams, o
   const median = (name: string, measure: (turn: Turn) => number): number =>
     quantile(perTurn(race, name, timings, measure), 0.5);
   const cpuOf = (name: string): number => median(name, (turn) => turn.cpuMs * 1000);
-  const bothOf = (name: string): number => median(name, (turn) => turn.cpuMs + turn.serverMs);
+  const bothOf = (name: string): number[] => perTurn(race, name, timings, (turn) => turn.cpuMs + turn.serverMs);
   return {
     speeds: names.map((name) => ({
       race: race.name,
@@ -68,11 +71,22 @@ export async function runRace(lane: string, race: Race, streams: BenchStreams, o
       serverMicros: median(name, (turn) => turn.serverMs * 1000),
     })),
     ratios: race.ratios.map(([a, b]) => {
-      const others = speedsOf(b);
-      const ratios = speedsOf(a).map((speed, round) => speed / (others[round] as number));
-      return { name: `${lane} ${race.name}: ${a} / ${b}`, ...spread(ratios, "value"), cpu: bothOf(b) / bothOf(a) };
+      const ratios = paired(speedsOf(a), speedsOf(b));
+      const cpu = paired(bothOf(b), bothOf(a));
+      return {
+        name: `${lane} ${race.name}: ${a} / ${b}`,
+        ...spread(ratios, "value"),
+        cpu: quantile(cpu, 0.5),
+        sure: medianBounds(ratios),
+        cpuSure: medianBounds(cpu),
+      };
     }),
   };
+}
+
+/** Each a through its b: neighbours in time. */
+function paired(a: readonly number[], b: readonly number[]): number[] {
+  return a.map((value, round) => value / (b[round] as number));
 }
 
 /** A measure of an entrant, per message, turn by turn. */

@@ -5,9 +5,9 @@ import { streams } from "./entrant.js";
 /** The streams of the contests, kept by the runner over a connection of its own. */
 export interface BenchStreams extends AsyncDisposable {
   /** Makes IN anew and fills it with `count` messages, the payloads over and over. */
-  fillInput(payloads: readonly Uint8Array[], count: number): Promise<void>;
-  /** Adds messages to IN, each acknowledged. */
-  feed(payloads: readonly Uint8Array[], count: number): Promise<void>;
+  fillInput(payloads: readonly Uint8Array[], count: number, subjects?: readonly string[]): Promise<void>;
+  /** Adds messages to IN; they are stored when it resolves. */
+  feed(payloads: readonly Uint8Array[], count: number, subjects?: readonly string[]): Promise<void>;
   /** Makes IN and OUT anew, empty; they keep the newest messages only. */
   limit(messages: number): Promise<void>;
   /** Makes OUT anew. */
@@ -44,31 +44,27 @@ export async function openBenchStreams(servers: string, options: ConnectionOptio
       }
     }
   };
-  const feed = async (payloads: readonly Uint8Array[], count: number): Promise<void> => {
+  const feed: BenchStreams["feed"] = async (payloads, count, subjects = [streams.input.subject]) => {
     const inbox = createInbox();
     let answered = (): void => {};
-    let missing = 0;
-    const acks = connection.subscribe(inbox, {
-      callback: () => {
-        if (--missing === 0) answered();
-      },
-    });
+    const acks = connection.subscribe(inbox, { callback: () => answered() });
     for (let sent = 0; sent < count; ) {
-      missing = Math.min(IN_FLIGHT, count - sent);
-      const all = new Promise<void>((resolve) => {
+      const stored = new Promise<void>((resolve) => {
         answered = resolve;
       });
-      for (const end = sent + missing; sent < end; sent++) {
-        connection.publish(streams.input.subject, payloads[sent % payloads.length], { reply: inbox });
+      // The stream stores them in order: the last one's answer stands for all.
+      for (const end = Math.min(count, sent + IN_FLIGHT); sent < end; sent++) {
+        const subject = subjects[sent % subjects.length] as string;
+        connection.publish(subject, payloads[sent % payloads.length], sent === end - 1 ? { reply: inbox } : {});
       }
-      await all;
+      await stored;
     }
     acks.unsubscribe();
   };
   return {
-    async fillInput(payloads, count) {
+    async fillInput(payloads, count, subjects) {
       await renew(streams.input);
-      await feed(payloads, count);
+      await feed(payloads, count, subjects);
       const { messages } = (await manager.streams.info(streams.input.name)).state;
       if (messages !== count) throw new Error(`filling: ${messages} messages are in IN, not ${count}`);
     },

@@ -27,7 +27,7 @@ export const ourPipeline: OpenEntrant = async (job) => {
       });
       const state = `file:${join(folder, `state-${turn}`)}`;
       const until = job.live === true ? ["--max-rows", String(job.count)] : ["--until-caught-up"];
-      const args = ["run", file, "--state", state, "--name", `bench-${turn}`, "--json", ...until];
+      const args = ["run", file, "--state", state, "--name", `bench-${process.pid}-${turn}`, "--json", ...until];
       const observer = job.observed === true ? await startObserver() : undefined;
       const observed = observer === undefined ? [] : ["--http", observer.address];
       const code = await main([...args, ...observed], { stdout: collect, stderr: collect });
@@ -55,7 +55,12 @@ async function startObserver() {
 function scriptOf({ servers, format, payload: name, delivery = "at_least_once", ...query }: Job): string {
   const data = payload(name);
   const common = { connector: "nats", servers, ...formatOptions(format, data) };
-  const source = { ...common, type: "source", stream: streams.input.name };
+  const source = {
+    ...common,
+    type: "source",
+    stream: streams.input.name,
+    ...(query.filter && { "consumer.filter_subjects": query.filter }),
+  };
   const { name: stream, subject } = streams.output;
   const sink = { ...common, type: "sink", stream, subject, delivery };
   return `CREATE TABLE source (${data.columns}) WITH (${listOf(source)});

@@ -79,7 +79,7 @@ function chart(title: string, bars: readonly Bar[]): string {
 }
 
 const baseline =
-  /^(floor|skilled|naive|raw loop|plain code|no where|unobserved|JSON|avsc|decode|encode|libnats|nats\.go|async-nats)/;
+  /^(floor|skilled|naive|raw loop|plain code|no where|unobserved|1 process|JSON|avsc|decode|encode|libnats|nats\.go|async-nats)/;
 
 function speedChart(speeds: readonly Speed[]): string {
   return chart(
@@ -113,12 +113,13 @@ function latencyChart(latencies: readonly Latency[]): string {
 
 function ratioTable(ratios: readonly Ratio[]): string {
   return table(
-    ["ratio", "median", "quartiles", "by CPU", "goal"],
-    ratios.map(({ name, value, low, high, cpu }) => [
+    ["ratio", "median", "quartiles", "by CPU", "95 % sure, by CPU", "goal"],
+    ratios.map(({ name, value, low, high, cpu, cpuSure }) => [
       name,
       value.toFixed(2),
       `${low.toFixed(2)}–${high.toFixed(2)}`,
       cpu?.toFixed(2) ?? "",
+      cpuSure?.map((bound) => bound.toFixed(2)).join("–") ?? "",
       floors[name]?.goal.toFixed(2) ?? "",
     ]),
   );

@@ -1,4 +1,4 @@
-import type { Outcome } from "../contest/outcome.js";
+import type { Bounds, Outcome } from "../contest/outcome.js";
 import { floors } from "../floors.js";
 
 /** Prints a lane as tables; the number of ratios that miss what they are held to. */
@@ -32,16 +32,21 @@ export function printLane(lane: string, outcomes: readonly Outcome[], heldTo: "c
   }
   const ratios = outcomes.flatMap((outcome) => outcome.ratios);
   console.table(
-    ratios.map(({ name, value, low, high, cpu }) => ({
+    ratios.map(({ name, value, low, high, cpu, sure, cpuSure }) => ({
       ratio: name,
       value: value.toFixed(2),
       spread: `${low.toFixed(2)}–${high.toFixed(2)}`,
       "by cpu": cpu?.toFixed(2) ?? "",
+      "95 %": sure === undefined ? "" : `${bounds(sure)}, by cpu ${cpuSure === undefined ? "" : bounds(cpuSure)}`,
       "at least": floors[name]?.[heldTo].toFixed(2) ?? "",
       met: floors[name] === undefined ? "" : isMissed(name, high, heldTo) ? "NO" : "yes",
     })),
   );
   return ratios.filter(({ name, high }) => isMissed(name, high, heldTo)).length;
+}
+
+function bounds([low, high]: Bounds): string {
+  return `${low.toFixed(2)}–${high.toFixed(2)}`;
 }
 
 /** Missed when three rounds of four were below: one slow round on a busy machine is no regression. */

@@ -5,7 +5,7 @@ import type { Outcome } from "../contest/outcome.js";
 import { encodeRows } from "../encoded.js";
 import { payload } from "../flights.js";
 
-const SIZE = "100B";
+const SIZE = "30B";
 const CHUNK = 10_000;
 /** How far the producer may be ahead of the pipeline; the streams keep a little more. */
 const AHEAD = 50_000;
