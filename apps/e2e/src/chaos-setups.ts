@@ -78,11 +78,18 @@ INSERT INTO output SELECT * FROM input;
 };
 
 /** A `Transform` of a program in TypeScript makes several rows of one, or none, or more than a transaction takes. */
-export const fanOut: ChaosSetup = fanOutInto(forAtomic);
+export const fanOut: ChaosSetup = fanOutInto(forAtomic, { most: 1200 });
 /** The same by a chain, which stops in the middle of an input more often than not. */
-export const fanOutByChain: ChaosSetup = fanOutInto(forChain);
+export const fanOutByChain: ChaosSetup = fanOutInto(forChain, { most: 1200 });
+/** Other rows each time an input comes: all that are in the stream must be of one time. */
+export const fanOutDrawn: ChaosSetup = fanOutInto(forAtomic, { most: 900, draws: true });
 
-function fanOutInto(output: object): ChaosSetup {
+/** `most`: rows of one input; a transaction takes 999. */
+function fanOutInto(
+  output: object,
+  { most, draws = false }: { readonly most: number; readonly draws?: boolean },
+): ChaosSetup {
+  const partsOf = (n: number): number => (n % 500 === 0 ? most : n % 4);
   const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
   return {
     output,
@@ -90,17 +97,17 @@ function fanOutInto(output: object): ChaosSetup {
     prepare(folder, url) {
       const file = folder.write("job.mjs", transpile(readFileSync(here("fan-out-pipeline.ts"), "utf8")));
       symlinkSync(here("../node_modules"), join(folder.path, "node_modules"));
-      const soleWriter = output === forChain ? "true" : "false";
-      return (state) =>
-        startScript(file, [state], { cwd: folder.path, env: { NATS_URL: url, SOLE_WRITER: soleWriter } });
+      const env = { NATS_URL: url, SOLE_WRITER: String(output === forChain), DRAWS: String(draws) };
+      return (state) => startScript(file, [state], { cwd: folder.path, env });
     },
-    expected: (n) => Array.from({ length: partsOf(n) }, (_, part) => `{"n":${n},"part":${part}}`),
+    expected(n, first = "{}") {
+      const { drawn } = draws ? JSON.parse(first) : { drawn: 0 };
+      return Array.from({ length: partsOf(n) }, (_, part) => `{"n":${n},"part":${part},"drawn":${drawn}}`);
+    },
     read: (_subject, payload) => text(payload),
   };
 }
 
-/** A transaction takes 999 outputs. */
-const partsOf = (n: number): number => (n % 500 === 0 ? 1200 : n % 4);
 const labelOf = (n: number): string => `item ${n}`;
 const hex = (parts: readonly Uint8Array[]): string => Buffer.concat(parts).toString("hex");
 

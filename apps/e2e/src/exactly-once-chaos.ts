@@ -15,8 +15,11 @@ export interface ChaosSetup {
   prepare(folder: WorkFolder, url: string): (state: string) => RunningCli;
   /** The payload of an input. */
   input(n: number): Uint8Array;
-  /** What the input should become: one text per output. */
-  expected(n: number): readonly string[];
+  /**
+   * What the input should become: one text per output. `first` is the output where the first of these should be, for
+   * what only the output can say; how many they are does not depend on it.
+   */
+  expected(n: number, first?: string): readonly string[];
   /** An output as a text. */
   read(subject: string, payload: Uint8Array): string;
 }
@@ -70,12 +73,15 @@ export async function runChaos(seed: number, setup: ChaosSetup, place: ChaosPlac
     const alone = lap();
     feeding.abort();
     await fed;
-    const expected = (await streams.inputs()).flatMap((n) => setup.expected(n));
+    const inputs = await streams.inputs();
+    const count = inputs.reduce((sum, n) => sum + setup.expected(n).length, 0);
     const deadline = Date.now() + SETTLE_MS;
-    while ((await streams.countOutputs()) < expected.length && Date.now() < deadline) await sleep(50);
+    while ((await streams.countOutputs()) < count && Date.now() < deadline) await sleep(50);
     const lastExitCode = await instances.stop();
     const settled = lap();
     const outputs = await streams.outputs(setup.read);
+    const expected: string[] = [];
+    for (const n of inputs) expected.push(...setup.expected(n, outputs[expected.length]));
     const { fenced, otherExitCodes, errors, violations } = instances;
     const tookMs = { disturbed, alone, settled, read: lap() };
     return { outputs, expected, counts, fenced, otherExitCodes, lastExitCode, errors, violations, tookMs };

@@ -1,6 +1,7 @@
 /**
  * A program: a pipeline from INPUT to OUTPUT, exactly once, whose transform makes as many rows of an input as it asks
- * for. Its argument is the folder of its state. It ends like the command: with the exit code of its pipeline.
+ * for, under a number that is drawn anew each time where `DRAWS` is "true". Its argument is the folder of its state. It
+ * ends like the command: with the exit code of its pipeline.
  */
 import {
   ConnectorOptions,
@@ -16,19 +17,24 @@ import { natsConnector } from "@x/nats-connector";
 import { type PipelineOperators, startPipeline } from "@x/runtime";
 
 const input = defineSchema({ n: "BIGINT NOT NULL", parts: "INT NOT NULL" });
-const output = defineSchema({ n: "BIGINT NOT NULL", part: "INT NOT NULL" });
+const output = defineSchema({ n: "BIGINT NOT NULL", part: "INT NOT NULL", drawn: "INT NOT NULL" });
+
+const [state = "state"] = process.argv.slice(2);
+const { NATS_URL: servers = "", SOLE_WRITER: soleWriter, DRAWS: draws } = process.env;
+const connector = natsConnector();
 
 /** Every row of an input has the position of that input. */
 const fanOut: Transform<InferRow<typeof input>, InferRow<typeof output>> = {
   name: "fan out",
-  deterministic: true,
+  deterministic: draws !== "true",
   open: async () => {},
   process({ rows, positions, ...batch }) {
     const made: InferRow<typeof output>[] = [];
     const from: SourcePosition[] = [];
     for (const [i, { n, parts }] of rows.entries()) {
+      const drawn = draws === "true" ? Math.floor(Math.random() * 1e9) : 0;
       for (let part = 0; part < parts; part++) {
-        made.push({ n, part });
+        made.push({ n, part, drawn });
         from.push(positions[i] as SourcePosition);
       }
     }
@@ -36,10 +42,6 @@ const fanOut: Transform<InferRow<typeof input>, InferRow<typeof output>> = {
   },
   close: async () => {},
 };
-
-const [state = "state"] = process.argv.slice(2);
-const { NATS_URL: servers = "", SOLE_WRITER: soleWriter } = process.env;
-const connector = natsConnector();
 
 function makeOperator(options: object, schema: typeof input | typeof output): ConstructedOperator {
   const bag = ConnectorOptions.fromObject({ servers, format: "json", ...options });

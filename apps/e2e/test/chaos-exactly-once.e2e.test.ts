@@ -3,7 +3,7 @@ import { startNatsServer } from "@x/nats-testkit";
 import { expect, test } from "vitest";
 import { obtainNatsServer } from "../../../tooling/nats-server/obtain-nats-server.mjs";
 import { openServer } from "../src/chaos-place.js";
-import { atomic, avroToProtobuf, chain, fanOut, fanOutByChain, filtered } from "../src/chaos-setups.js";
+import { atomic, avroToProtobuf, chain, fanOut, fanOutByChain, fanOutDrawn, filtered } from "../src/chaos-setups.js";
 import { describeChaos } from "../src/describe-chaos.js";
 import { numberedRows } from "../src/pipeline-sql.js";
 import { openStreams } from "../src/streams.js";
@@ -17,6 +17,7 @@ describeChaos("one server 2.10, chain", chain, openOld);
 describeChaos("one server, atomic, with a filter and many subjects", filtered, () => openServer(), 2);
 describeChaos("one server, atomic, from Avro to Protobuf", avroToProtobuf, () => openServer(), 3);
 describeChaos("one server, atomic, several rows of one", fanOut, () => openServer(), 3);
+describeChaos("one server, atomic, several rows of one that differ each time", fanOutDrawn, () => openServer(), 2);
 describeChaos("one server 2.10, chain, several rows of one", fanOutByChain, openOld, 2);
 
 test.each([
