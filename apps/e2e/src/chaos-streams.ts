@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Random } from "@x/nats-testkit";
 import type { NatsConnection } from "nats";
 
 /** The streams INPUT and OUTPUT of a run of chaos, for who watches: every call outlives the loss of servers. */
@@ -7,10 +6,10 @@ export interface ChaosStreams {
   /** Makes both anew. */
   create(replicas: number, output: object): Promise<void>;
   /**
-   * Publishes inputs 1, 2, 3 … in bursts until the signal aborts, and a few behind that. All are stored once it resolves; in
-   * which order, INPUT says.
+   * Publishes inputs 1, 2, 3 … in bursts of that size until the signal aborts, and a few behind that. All are stored once it
+   * resolves; in which order, INPUT says.
    */
-  feed(payload: (n: number) => Uint8Array, random: Random, stop: AbortSignal): Promise<void>;
+  feed(payload: (n: number) => Uint8Array, size: () => number, stop: AbortSignal): Promise<void>;
   /** Numbers of the inputs that are stored, in order. */
   inputs(): Promise<number[]>;
   /** The outputs, in order, without the progress of the pipeline. */
@@ -23,6 +22,8 @@ export interface ChaosStreams {
 const IS_PROGRESS = /\.__progress\./;
 const PROGRESS = "out.__progress.>";
 const PATIENCE_MS = 60_000;
+/** Between two bursts. */
+const BETWEEN_MS = 25;
 /** Inputs behind the last disturbance. */
 const AT_LAST = 10;
 
@@ -79,16 +80,16 @@ export function createChaosStreams(nc: NatsConnection): ChaosStreams {
       await api("STREAM.CREATE.INPUT", { name: "INPUT", subjects: ["in.>"], ...common });
       await api("STREAM.CREATE.OUTPUT", { name: "OUTPUT", subjects: ["out.>"], ...common, ...output });
     },
-    async feed(payload, random, stop) {
+    async feed(payload, size, stop) {
       let fed = 0;
-      const burst = async (size: number): Promise<void> => {
+      const burst = async (length: number): Promise<void> => {
         const first = fed + 1;
-        fed += size;
-        await Promise.all(Array.from({ length: size }, (_, i) => publish(payload(first + i), first + i)));
+        fed += length;
+        await Promise.all(Array.from({ length }, (_, i) => publish(payload(first + i), first + i)));
       };
       while (!stop.aborted) {
-        await burst(random.integer(1, 50));
-        await sleep(random.integer(10, 40));
+        await burst(size());
+        await sleep(BETWEEN_MS);
       }
       await burst(AT_LAST);
     },
