@@ -2,6 +2,7 @@ import type { Explanation, JsonObject } from "@x/connector-api";
 import { planOf } from "./exactly-once-rules.js";
 import { explainConsumers } from "./explain-consumers.js";
 import type { CoreSinkFacts, Facts, JetStreamSinkFacts, SideFacts, SinkFacts, SourceFacts } from "./facts.js";
+import { cannotTellGaps } from "./position-rules.js";
 import { promiseOf } from "./promise.js";
 
 /** What a run would do, by the same facts as the rules. Pure; throws what a start would throw. */
@@ -92,6 +93,9 @@ function notesOn({ source, sink, pipeline }: Facts): readonly string[] {
   const notes: string[] = [];
   if (source?.kind === "core-source")
     notes.push("what is published while nobody listens is gone, whatever the sink promises");
+  if (source?.kind === "jetstream-source" && source.stream && cannotTellGaps(source.stream, source.table)) {
+    notes.push("with filters and this retention on_gap does not see what limits or a purge remove unread");
+  }
   if (sink?.table.delivery === "at_least_once") {
     notes.push("after a crash the rows since the last checkpoint are written again");
   }

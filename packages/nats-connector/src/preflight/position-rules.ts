@@ -1,3 +1,5 @@
+import type { StreamInfo } from "../jetstream/api.js";
+import type { JetStreamSourceTable } from "../table-config.js";
 import { msOf, ofSourceStream, ofStreamSource, type Rule } from "./rule.js";
 
 /** Rules about where a start would begin and whether everything from there on is, and stays, in the stream. */
@@ -139,6 +141,22 @@ export const positionRules: readonly Rule[] = [
     }),
   },
   {
+    id: "gaps-untold",
+    side: "source",
+    severity: "note",
+    explanation:
+      "Where acks remove messages, what others have read goes from between, so a filtered reader cannot tell a loss by the sequence.",
+    breach: ofSourceStream(({ stream, table }) => {
+      if (!cannotTellGaps(stream, table)) return undefined;
+      const { name, retention } = stream.config;
+      const limits = limitsOf(stream);
+      const cause = limits.length === 0 ? "a purge" : `${limits.join(", ")} or a purge`;
+      const message = `the table reads a part of stream "${name}" (${retention} retention): on_gap does not see what ${cause} removes unread`;
+      const remedy = "read the whole stream, or use limits retention, where losses have to be told";
+      return { message, remedy, ...(limits.length === 0 ? {} : { severity: "warning" }) };
+    }),
+  },
+  {
     id: "start-beyond-end",
     side: "source",
     severity: "error",
@@ -172,6 +190,23 @@ export const positionRules: readonly Rule[] = [
     }),
   },
 ];
+
+/** Whether the messages between two that were read may have gone for a good reason. */
+export function cannotTellGaps({ config }: StreamInfo, table: JetStreamSourceTable): boolean {
+  return config.retention !== "limits" && (table.filterSubjects.length > 0 || table.partition !== undefined);
+}
+
+/** Limits that remove what nobody has read. */
+function limitsOf({ config }: StreamInfo): readonly string[] {
+  const { max_age = 0, max_msgs = -1, max_bytes = -1, discard, allow_msg_ttl } = config;
+  const removesOld = discard !== "new";
+  return [
+    ...(max_age > 0 ? ["max_age"] : []),
+    ...(removesOld && max_msgs > 0 ? ["max_msgs"] : []),
+    ...(removesOld && max_bytes > 0 ? ["max_bytes"] : []),
+    ...(allow_msg_ttl === true ? ["the messages' own TTL"] : []),
+  ];
+}
 
 const seconds = (ms: number): string => (ms < 1000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`);
 

@@ -75,6 +75,16 @@ const breaches: readonly Breach[] = [
     "a limit per subject",
     { source: { stream: streamOf("IN", { max_msgs_per_subject: 1 }) } },
   ],
+  ["gaps-untold", "note", "filters on interest", { source: interest, sourceTable: { filterSubjects: ["in.a"] } }],
+  [
+    "gaps-untold",
+    "warning",
+    "filters on a work queue with a limit",
+    {
+      source: { stream: streamOf("IN", { retention: "workqueue", max_age: 86_400e9 }) },
+      sourceTable: { filterSubjects: ["in.a"] },
+    },
+  ],
   [
     "start-beyond-end",
     "error",
