@@ -9,7 +9,10 @@ export function nearestOf(written: string, candidates: Iterable<string>): string
   for (const candidate of candidates) {
     const folded = fold(candidate);
     const lastPart = folded.slice(folded.lastIndexOf(".") + 1);
-    const distance = lastPart !== folded && lastPart === wanted ? 1 : editDistance(wanted, folded);
+    const isMember = lastPart !== folded && lastPart === wanted;
+    // No distance is below the difference of lengths: what cannot win is not measured, however long it is.
+    if (!isMember && Math.abs(wanted.length - folded.length) >= bestDistance) continue;
+    const distance = isMember ? 1 : editDistance(wanted, folded);
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

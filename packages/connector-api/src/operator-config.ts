@@ -94,7 +94,8 @@ function parseField(value: unknown, index: number): MetadataField {
 
 /** The members under their camelCase names, without those that are null or undefined. */
 function camelCased(stored: StoredObject, path: string): Record<string, unknown> {
-  const members: Record<string, unknown> = {};
+  // Without a prototype, "__proto__" is a member like any other, and refused as one that is not known.
+  const members: Record<string, unknown> = Object.create(null);
   for (const [key, value] of Object.entries(stored)) {
     if (value === null || value === undefined) continue;
     const name = key.replaceAll(/(?<=[a-z0-9])_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());

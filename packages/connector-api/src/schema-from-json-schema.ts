@@ -12,10 +12,18 @@ interface Value {
   readonly nullable: boolean;
 }
 
-/** The root document for `$ref`, and the pointers that are being read, to notice a type that holds itself. */
+/** What a document may ask for: a few short definitions that refer to each other stand for billions of columns. */
+const maxDepth = 64;
+const maxNodes = 10_000;
+
 interface Reading {
+  /** The document, for `$ref`. */
   readonly root: Node;
+  /** The pointers that are being read, to notice a type that holds itself. */
   readonly open: readonly string[];
+  readonly depth: number;
+  /** Subschemas read so far, those behind a `$ref` each time. */
+  readonly nodes: { count: number };
 }
 
 const strings: Readonly<Record<string, SqlType>> = {
@@ -28,18 +36,22 @@ const strings: Readonly<Record<string, SqlType>> = {
  * The schema of the objects that a JSON Schema (2020-12) describes: one column per property. A property that is required
  * and not null is NOT NULL; an object or array that says nothing about its content, and `{}`, are JSON; integers without
  * a format or bounds are BIGINT. Local `$ref`s are followed. Throws SCHEMA_INVALID with the JSON pointer of what has no
- * SQL type: unions, tuples, `allOf`, recursion, a root that is no object with properties.
+ * SQL type: unions, tuples, `allOf`, recursion, a root that is no object with properties, more than 64 levels or 10,000
+ * subschemas.
  */
 export function schemaFromJsonSchema(schema: unknown): ConnectionSchema {
   const root = nodeAt(schema, "#");
-  const { type } = readNode(root, "#", { root, open: [] });
+  const { type } = readNode(root, "#", { root, open: [], depth: 0, nodes: { count: 0 } });
   if (type.kind === "struct") return { columns: type.fields };
   throw invalid("#", "the root must be an object with properties");
 }
 
 function readValue(value: unknown, at: string, reading: Reading): Value {
   if (value === true) return { type: { kind: "json" }, nullable: true };
-  return readNode(nodeAt(value, at), at, reading);
+  const { depth, nodes } = reading;
+  if (depth === maxDepth) throw invalid(at, `nested deeper than ${maxDepth} levels`);
+  if (++nodes.count > maxNodes) throw invalid(at, `more than ${maxNodes} subschemas`);
+  return readNode(nodeAt(value, at), at, { ...reading, depth: depth + 1 });
 }
 
 function readNode(node: Node, at: string, reading: Reading): Value {
@@ -131,7 +143,7 @@ function readReference(reference: unknown, at: string, reading: Reading): Value 
   if (reading.open.includes(reference)) throw invalid(`${at}/$ref`, "a type that holds itself has no SQL type");
   let target: unknown = reading.root;
   for (const part of reference.split("/").slice(1)) {
-    const key = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+    const key = unescapePointer(part, at);
     target = Object.hasOwn(Object(target), key) ? (target as Node)[key] : undefined;
   }
   if (target === undefined) throw invalid(`${at}/$ref`, `there is no ${reference}`);
@@ -164,6 +176,15 @@ function nodeAt(value: unknown, at: string): Node {
 
 function escapePointer(name: string): string {
   return name.replaceAll("~", "~0").replaceAll("/", "~1");
+}
+
+/** A part of a pointer as it stands in a URI fragment. */
+function unescapePointer(part: string, at: string): string {
+  try {
+    return decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+  } catch {
+    throw invalid(`${at}/$ref`, `"${part}" is no part of a URI fragment`);
+  }
 }
 
 function invalid(at: string, message: string): ConnectorError {

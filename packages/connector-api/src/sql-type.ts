@@ -22,6 +22,9 @@ const words: Readonly<Record<string, SqlType>> = {
   JSON: { kind: "json" },
 };
 
+/** Arrays and structs within each other: everything that walks over a type is recursive. */
+const maxTypeDepth = 64;
+
 const typeNames = [...Object.keys(words), "DECIMAL", "NUMERIC", "TIMESTAMP", "STRUCT"];
 
 /**
@@ -88,16 +91,23 @@ function printField(field: Column): string {
   return `${name} ${printSqlType(field.type)}${field.nullable ? "" : " NOT NULL"}`;
 }
 
-function readType(tokens: SqlTokens): SqlType {
-  let type = readSimpleType(tokens);
+function readType(tokens: SqlTokens, outer = 0): SqlType {
+  let depth = outer + 1;
+  if (depth > maxTypeDepth) throw tooDeep();
+  let type = readSimpleType(tokens, depth);
   while (tokens.takeSymbol("[")) {
     tokens.expectSymbol("]");
+    if (++depth > maxTypeDepth) throw tooDeep();
     type = { kind: "array", element: type };
   }
   return type;
 }
 
-function readSimpleType(tokens: SqlTokens): SqlType {
+function tooDeep(): ConnectorError {
+  return new ConnectorError("SCHEMA_INVALID", `the type is nested deeper than ${maxTypeDepth} levels`);
+}
+
+function readSimpleType(tokens: SqlTokens, depth: number): SqlType {
   const token = tokens.expect("word", "a type");
   const name = token.text.toUpperCase();
   switch (name) {
@@ -107,7 +117,7 @@ function readSimpleType(tokens: SqlTokens): SqlType {
     case "TIMESTAMP":
       return readTimestamp(tokens);
     case "STRUCT":
-      return readStruct(tokens);
+      return readStruct(tokens, depth);
     case "VARCHAR":
     case "TEXT":
       if (tokens.peekSymbol("(")) {
@@ -144,7 +154,7 @@ function readTimestamp(tokens: SqlTokens): SqlType {
   return { kind: "timestamp", precision };
 }
 
-function readStruct(tokens: SqlTokens): SqlType {
+function readStruct(tokens: SqlTokens, depth: number): SqlType {
   tokens.expectSymbol("<");
   const fields: Column[] = [];
   do {
@@ -152,7 +162,7 @@ function readStruct(tokens: SqlTokens): SqlType {
     if (fields.some((field) => field.name === name)) {
       throw new ConnectorError("SCHEMA_INVALID", `STRUCT has the field "${name}" twice`);
     }
-    const type = readType(tokens);
+    const type = readType(tokens, depth);
     const notNull = tokens.takeWord("NOT");
     if (notNull) tokens.expectWord("NULL");
     fields.push({ name, type, nullable: !notNull });

@@ -24,6 +24,11 @@ describe("nearestOf", () => {
     expect(nearestOf(written, ["subject", "stream", "consumer.ack_policy", "type"])).toBe(meant);
   });
 
+  it("measures nothing that is too long to be meant", () => {
+    const candidates = Array.from({ length: 2000 }, (_, i) => `consumer.option_${i}`);
+    expect(nearestOf("a".repeat(1_000_000), candidates)).toBeUndefined();
+  });
+
   it("is nothing when nothing is near", () => {
     expect(nearestOf("colour", ["stream", "subject"])).toBeUndefined();
     expect(didYouMean("colour", ["stream"])).toBe("");

@@ -103,6 +103,7 @@ describe("jsonSchemaOf and schemaFromJsonSchema", () => {
     [object({ type: "array", items: { type: "nil" } }), '#/properties/p~1q/items/type: unknown type "nil"'],
     [object({ $ref: "#" }), "a type that holds itself has no SQL type"],
     [object({ $ref: "#/nowhere" }), "there is no #/nowhere"],
+    [object({ $ref: "#/%zz" }), '"%zz" is no part of a URI fragment'],
     [object({ $ref: "https://example.com" }), "only references within the document"],
     [object(false), "#/properties/p~1q: expected a schema, got false, which nothing fits"],
     [object({ type: "null" }), "null alone has no SQL type"],
@@ -112,7 +113,27 @@ describe("jsonSchemaOf and schemaFromJsonSchema", () => {
       expect.objectContaining({ code: "SCHEMA_INVALID", message: expect.stringContaining(message) }),
     );
   });
+
+  it("is refused where it is too deep, or too much behind few words", () => {
+    const deep = object(nested(20_000, (items) => ({ type: "array", items })));
+    expect(() => schemaFromJsonSchema(deep)).toThrow("nested deeper than 64 levels");
+    const twice = (i: number): object => ({ $ref: `#/$defs/${i + 1}` });
+    const pairs = Array.from({ length: 20 }, (_, i) => [
+      i,
+      { type: "object", properties: { a: twice(i), b: twice(i) } },
+    ]);
+    const $defs = { ...Object.fromEntries(pairs), 20: { type: "integer" } };
+    const laughing = { type: "object", properties: { all: { $ref: "#/$defs/0" } }, $defs };
+    expect(() => schemaFromJsonSchema(laughing)).toThrow("more than 10000 subschemas");
+  });
 });
+
+/** `nest` applied to a string, so many times. */
+function nested(times: number, nest: (inner: object) => object): object {
+  let schema: object = { type: "string" };
+  for (let i = 0; i < times; i++) schema = nest(schema);
+  return schema;
+}
 
 function object(property: unknown): object {
   return { type: "object", properties: { "p/q": property } };

@@ -60,6 +60,10 @@ describe("parseOperatorConfig", () => {
       "rateLimit.messagesPerSecond: expected an integer above 0",
     ],
     [{ connection: {}, table: {}, metadataFields: [{ key: "a" }] }, "metadataFields[0].fieldName: expected a text"],
+    [
+      JSON.parse('{"connection":{},"table":{},"__proto__":{"badData":{"behavior":"drop"}}}'),
+      'config: unknown member "__proto__"',
+    ],
     [{ connection: {}, table: {}, metadataFields: {} }, "metadataFields: expected an array, got object"],
   ])("refuses %j", (stored, message) => {
     expect(() => parseOperatorConfig(stored)).toThrow(message);

@@ -60,4 +60,15 @@ describe("compileRowChecker", () => {
       expect.objectContaining({ code: "BAD_DATA", message: expect.stringContaining(message) }),
     );
   });
+
+  it.each([
+    ["0", 1_000_000, "x"],
+    ["1.", 1_000_000, "x"],
+  ])("reads a long DECIMAL that begins with %j once", (start, zeros, end) => {
+    expect(check("DECIMAL(5, 2)", `${start}${"0".repeat(zeros)}${end}`)).toThrow("string that does not fit");
+  });
+
+  it.each(["-000123.4500", "+1", ".5", "5.", "0.00", "-0"])("takes %j as DECIMAL(5, 2)", (text) => {
+    expect(check("DECIMAL(5, 2)", text)).not.toThrow();
+  });
 });

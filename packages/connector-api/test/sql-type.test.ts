@@ -73,6 +73,18 @@ describe("parseSqlType", () => {
   });
 });
 
+describe("a type that is nested too deep", () => {
+  it.each([
+    [`${"STRUCT<a ".repeat(20_000)}INT${">".repeat(20_000)}`],
+    [`INT${"[]".repeat(50_000)}`],
+    [`${"STRUCT<a ".repeat(40)}INT${"[]".repeat(40)}${">".repeat(40)}`],
+  ])("is refused with a code", (text) => {
+    expect(() => parseSqlType(text)).toThrow(
+      expect.objectContaining({ code: "SCHEMA_INVALID", message: "the type is nested deeper than 64 levels" }),
+    );
+  });
+});
+
 describe("parseColumn", () => {
   it.each(["TEXT METADATA FROM 'header.X-''Id'' ' NOT NULL", "text not null metadata from 'header.X-''Id'' '"])(
     "reads %j",
