@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { defineSchema } from "@x/connector-api";
 import { describeConnector, type SuiteRow } from "@x/connector-api/testing";
 import { findFreePort, type NatsServer, startNatsServer } from "@x/nats-testkit";
-import { connect, type JetStreamManager, type NatsConnection, RetentionPolicy } from "nats";
+import { connect, type JetStreamManager, type NatsConnection, RetentionPolicy, type StreamConfig } from "nats";
 import { afterAll, beforeAll } from "vitest";
 import { natsConnector } from "../src/index.js";
 
@@ -27,15 +27,22 @@ const payloadOf = (row: SuiteRow): Uint8Array => new TextEncoder().encode(JSON.s
 /** Small pulls: what was asked for before downstream was full stays far below what the suite sends. */
 const pulling = { consumer: { maxBatch: 100 }, format: "json" };
 
-async function addStream(retention = RetentionPolicy.Limits) {
-  const name = `S${randomUUID().replaceAll("-", "")}`;
+const nameStream = (): string => `S${randomUUID().replaceAll("-", "")}`;
+
+async function addStream(config: Partial<StreamConfig> = {}) {
+  const name = nameStream();
   const subject = `${name}.rows`;
-  await manager.streams.add({ name, subjects: [subject], retention });
+  await manager.streams.add({ name, subjects: [subject], ...config });
   return { name, subject };
 }
 
+/** A stream for dead letters beside a subject below it that nobody hears. */
+async function openLetters(): Promise<string> {
+  return (await addStream()).subject;
+}
+
 async function openStream(retention: RetentionPolicy, options: object) {
-  const { name, subject } = await addStream(retention);
+  const { name, subject } = await addStream({ retention });
   const publish = async (payloads: readonly Uint8Array[]): Promise<void> => {
     const js = outside.jetstream();
     for (let i = 0; i < payloads.length; i += 500) {
@@ -50,6 +57,7 @@ async function openStream(retention: RetentionPolicy, options: object) {
       await publish(rows.map(payloadOf));
     },
     appendBad: () => publish([new TextEncoder().encode("no row")]),
+    openLetters,
     // A work queue forgets what is acknowledged.
     acked: async () => published - (await manager.streams.info(name)).state.messages,
     [Symbol.asyncDispose]: async () => void (await manager.streams.delete(name)),
@@ -66,25 +74,44 @@ async function openSubject() {
     options: { servers: server.url, subject, format: "json" },
     append: (rows: readonly SuiteRow[]) => publish(rows.map(payloadOf)),
     appendBad: () => publish([new TextEncoder().encode("no row")]),
+    openLetters,
   };
 }
 
-async function openStreamSink() {
-  const { name, subject } = await addStream();
+function streamSink(name: string, subject: string, more: object = {}) {
   return {
-    options: { servers: server.url, stream: name, subject, format: "json" },
+    options: { servers: server.url, stream: name, subject, format: "json", ...more },
+    // Past what is kept beside the rows: the position of an exactly-once sink.
     read: async () => {
       const { messages } = (await manager.streams.info(name)).state;
       const rows: SuiteRow[] = [];
       if (messages === 0) return rows;
       const consumer = await outside.jetstream().consumers.get(name);
       for await (const message of await consumer.fetch({ max_messages: messages, expires: 5000 })) {
-        rows.push(message.json<SuiteRow>());
+        if (message.subject === subject) rows.push(message.json<SuiteRow>());
       }
       return rows;
     },
     [Symbol.asyncDispose]: async () => void (await manager.streams.delete(name)),
   };
+}
+
+async function openStreamSink() {
+  const { name, subject } = await addStream();
+  return streamSink(name, subject);
+}
+
+async function openExactSink() {
+  const name = nameStream();
+  // `allow_atomic` is newer than the client's types.
+  const config = { name, subjects: [`${name}.>`], allow_atomic: true };
+  await manager.streams.add(config as Partial<StreamConfig> & { name: string });
+  return streamSink(name, `${name}.rows`, { delivery: "exactly_once" });
+}
+
+async function openMissingSink(more: object = {}) {
+  const name = nameStream();
+  return streamSink(name, `${name}.rows`, more);
 }
 
 async function openSubjectSink() {
@@ -148,5 +175,10 @@ describeConnector("nats", {
     "a work queue": () => openStream(RetentionPolicy.Workqueue, { consumer: { maxBatch: 100, ackPolicy: "explicit" } }),
     "a Core subject": openSubject,
   },
-  sinks: { "a stream": openStreamSink, "a Core subject": openSubjectSink },
+  sinks: { "a stream": openStreamSink, "a stream, exactly once": openExactSink, "a Core subject": openSubjectSink },
+  missingSinks: {
+    "a stream that is not there": openMissingSink,
+    "the same, exactly once": () => openMissingSink({ delivery: "exactly_once" }),
+  },
+  checkpoints: async () => ({ type: "sink", options: { servers: server.url, subject: "any", format: "json" } }),
 });

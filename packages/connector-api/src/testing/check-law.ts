@@ -1,4 +1,7 @@
 import type { ConstructedOperator, TableType, TestMessage } from "../connector.js";
+import type { SinkOperator } from "../operator.js";
+import type { ReplayRange } from "../pipeline-plan.js";
+import type { Row } from "../row.js";
 import {
   type CompiledTable,
   type ConnectorFixture,
@@ -7,10 +10,11 @@ import {
   type SourceEnvironment,
 } from "./connector-fixture.js";
 import { within } from "./eventually.js";
-import { startSink, startSource } from "./operator-host.js";
-import type { SinkLaw } from "./sink-laws.js";
+import { type HostedSource, startSink, startSource } from "./operator-host.js";
+import { batchOf, flush, type OpenSink, type SinkLaw } from "./sink-laws.js";
 import type { SourceLaw } from "./source-laws.js";
 import { suiteSchema } from "./suite-rows.js";
+import { createTools, offersOf, type TableTools } from "./table-tools.js";
 
 /** A test of a table, to its end. Rejects when the connector has none. */
 export type RunTest = (options?: object, signal?: AbortSignal) => Promise<readonly TestMessage[]>;
@@ -26,6 +30,8 @@ interface Stage<Profile, Table, Kind extends TableType, Environment> {
   /** Its operator, closed when it is over. */
   create(options?: object): OperatorOf<Kind>;
   readonly test: RunTest;
+  tools(options?: object): TableTools;
+  startReplay(range: ReplayRange): Promise<HostedSource>;
 }
 
 /** Checks one law over a fresh outside; whoever the law is not about passes it. */
@@ -34,11 +40,15 @@ export async function checkSource<Profile, Table>(
   open: () => Promise<SourceEnvironment>,
   law: SourceLaw,
 ): Promise<void> {
-  await onStage(fixture, "source", open, async ({ environment, closing, compile, create, test }) => {
+  await onStage(fixture, "source", open, async (stage) => {
+    const { environment, closing, compile, create, test, tools, startReplay } = stage;
     const { profile, table, config } = compile();
     const capabilities = fixture.connector.sourceCapabilities?.(profile, table);
     if (capabilities === undefined) throw new Error("a connector with sources declares sourceCapabilities");
-    const facts = { ...capabilities, format: config.format !== undefined, tests: canTest(fixture) };
+    const facts = {
+      ...{ ...capabilities, ...offersOf(fixture.connector) },
+      ...{ format: config.format !== undefined, tests: canTest(fixture) },
+    };
     if (!isAbout(law.appliesTo, facts)) return;
     const ends = new Map<object, () => Promise<void>>();
     await law.check({
@@ -46,6 +56,8 @@ export async function checkSource<Profile, Table>(
       capabilities,
       create,
       test,
+      tools,
+      startReplay,
       async start({ options, ...start } = {}) {
         const operator = create(options);
         const source = await startSource(operator, start);
@@ -70,18 +82,26 @@ export async function checkSink<Profile, Table>(
   open: () => Promise<SinkEnvironment>,
   law: SinkLaw,
 ): Promise<void> {
-  await onStage(fixture, "sink", open, async ({ environment, compile, create, test }) => {
-    const facts = { format: compile().config.format !== undefined, tests: canTest(fixture) };
+  await onStage(fixture, "sink", open, async (stage) => {
+    const { environment, compile, create, test, tools, startReplay } = stage;
+    const offers = offersOf(fixture.connector);
+    const { keepsProgress } = tools();
+    const facts = { ...offers, keepsProgress, format: compile().config.format !== undefined, tests: canTest(fixture) };
     if (!isAbout(law.appliesTo, facts)) return;
-    await law.check({
-      environment,
-      create,
-      test,
-      async open(options) {
-        const sink = create(options);
-        return { sink, counters: await startSink(sink) };
-      },
-    });
+    const open = async (options?: object): Promise<OpenSink> => {
+      const sink = create(options);
+      return { sink, ...(await startSink(sink)) };
+    };
+    const writeTo = async (sink: SinkOperator, rows: readonly Row[], from: number): Promise<void> => {
+      await sink.processBatch(batchOf(rows, from));
+      await flush(sink, 1);
+    };
+    const write = async (rows: readonly Row[], from = 1): Promise<void> => {
+      const { sink } = await open();
+      await writeTo(sink, rows, from);
+      await sink.close();
+    };
+    await law.check({ environment, create, test, open, writeTo, write, tools, offers, startReplay });
   });
 }
 
@@ -121,7 +141,15 @@ async function onStage<Profile, Table, Kind extends TableType, Environment exten
       return operator as OperatorOf<Kind>;
     };
     const test: RunTest = (options, signal) => runTest(fixture, compile(options), signal);
-    await act({ environment, closing, compile, create, test });
+    const tools = (options?: object): TableTools => createTools(fixture.connector, compile(options));
+    const startReplay = async (range: ReplayRange): Promise<HostedSource> => {
+      const replay = tools().replay(range);
+      closing.push(() => replay.close());
+      const source = await startSource(replay, { untilCaughtUp: true });
+      closing.push(async () => source.stop());
+      return source;
+    };
+    await act({ environment, closing, compile, create, test, tools, startReplay });
   } finally {
     for (const close of closing.reverse()) await close();
   }

@@ -26,6 +26,11 @@ export interface SourceEnvironment extends Partial<AsyncDisposable> {
   append(rows: readonly SuiteRow[]): Promise<void>;
   /** Adds one input that is no row. Needed when the table has a format. */
   appendBad?(): Promise<void>;
+  /**
+   * Makes a place that keeps what is published to a subject, and names the subject; what ends in `.elsewhere` behind it
+   * goes where nobody looks. Needed of a connector with {@link Connector.openDeadLetters}, where the table has a format.
+   */
+  openLetters?(): Promise<string>;
   /** Inputs that the outside takes for acknowledged. Needed when the table's capabilities say `acks`. */
   acked?(): Promise<number>;
 }
@@ -53,6 +58,16 @@ export interface ConnectorFixture<Profile, Table> {
   readonly sources?: Readonly<Record<string, () => Promise<SourceEnvironment>>>;
   /** By what it is: opens an outside for a sink. Called once per law. */
   readonly sinks?: Readonly<Record<string, () => Promise<SinkEnvironment>>>;
+  /**
+   * By what is not there yet: opens an outside for a sink without it. Needed of a connector with
+   * {@link Connector.createMissing}.
+   */
+  readonly missingSinks?: Readonly<Record<string, () => Promise<SinkEnvironment>>>;
+  /**
+   * A table whose profile leads to a system that can keep checkpoints. Needed of a connector with
+   * {@link Connector.createCheckpoints}; the suite makes a place of its own there.
+   */
+  readonly checkpoints?: () => Promise<Pick<TableFixture, "type" | "options">>;
 }
 
 /** A table on its way from options to an operator, the way every host goes. */

@@ -1,10 +1,19 @@
 import { describe, expect, it } from "vitest";
+import type { CheckpointStore } from "../checkpoint-store.js";
+import type { StateOptions } from "../connector.js";
 import { isConnectorError } from "../errors.js";
 import { checkSink, checkSource, readAll, runTest } from "./check-law.js";
 import { checkStopped, sinkTestLaws, sourceTestLaws, verdictOf } from "./connection-test-laws.js";
 import { type CompiledTable, type ConnectorFixture, compileTable, type TableFixture } from "./connector-fixture.js";
+import { deadLetterLaws } from "./dead-letter-laws.js";
+import { describeCheckpointStore } from "./describe-checkpoint-store.js";
+import { findingsOf, missingSinkLaw, sinkPlanLaws, sourcePlanLaws } from "./plan-laws.js";
+import { progressLaws } from "./progress-laws.js";
+import { outputReplayLaws, replayLaws } from "./replay-laws.js";
 import { sinkLaws } from "./sink-laws.js";
 import { sourceLaws } from "./source-laws.js";
+import { suiteSchema } from "./suite-rows.js";
+import { createTools } from "./table-tools.js";
 
 const TIMEOUT_MS = 60_000;
 
@@ -13,7 +22,7 @@ const TIMEOUT_MS = 60_000;
  * promise is not asked: nothing is skipped here by choice.
  */
 export function describeConnector<Profile, Table>(name: string, fixture: ConnectorFixture<Profile, Table>): void {
-  const { connector, sources = {}, sinks = {}, brokenTables = {} } = fixture;
+  const { connector, sources = {}, sinks = {}, brokenTables = {}, missingSinks = {} } = fixture;
 
   describe(`connector: ${name}`, () => {
     it("says what it is", () => {
@@ -42,6 +51,10 @@ export function describeConnector<Profile, Table>(name: string, fixture: Connect
       expect(new Set(fixture.tables.map((table) => table.type))).toEqual(kinds);
       expect(Object.keys(sources).length > 0, "the fixture has sources").toBe(source);
       expect(Object.keys(sinks).length > 0, "the fixture has sinks").toBe(sink);
+      const creates = connector.createMissing !== undefined;
+      expect(Object.keys(missingSinks).length > 0, "the fixture has missing sinks").toBe(creates);
+      const keeps = connector.createCheckpoints !== undefined;
+      expect(fixture.checkpoints !== undefined, "the fixture has checkpoints").toBe(keeps);
     });
 
     describe.each(fixture.tables.map((table, i) => ({ table, title: `table ${i + 1}, a ${table.type}` })))(
@@ -54,15 +67,20 @@ export function describeConnector<Profile, Table>(name: string, fixture: Connect
     }
     for (const [what, open] of Object.entries(sources)) {
       describe(`source: ${what}`, () => {
-        for (const law of [...sourceLaws, ...sourceTestLaws])
+        for (const law of [...sourceLaws, ...optionalSourceLaws])
           it(law.name, () => checkSource(fixture, open, law), TIMEOUT_MS);
       });
     }
     for (const [what, open] of Object.entries(sinks)) {
       describe(`sink: ${what}`, () => {
-        for (const law of [...sinkLaws, ...sinkTestLaws]) it(law.name, () => checkSink(fixture, open, law), TIMEOUT_MS);
+        for (const law of [...sinkLaws, ...optionalSinkLaws])
+          it(law.name, () => checkSink(fixture, open, law), TIMEOUT_MS);
       });
     }
+    for (const [what, open] of Object.entries(missingSinks)) {
+      it(`${what}: ${missingSinkLaw.name}`, () => checkSink(fixture, open, missingSinkLaw), TIMEOUT_MS);
+    }
+    if (fixture.checkpoints !== undefined) describeConnectorCheckpoints(name, fixture, fixture.checkpoints);
   });
 }
 
@@ -119,6 +137,35 @@ function describeTable<Profile, Table>(fixture: ConnectorFixture<Profile, Table>
 }
 
 /** Exported so that the suite itself can be tested. */
+export const optionalSourceLaws = [...sourceTestLaws, ...sourcePlanLaws, ...replayLaws, ...deadLetterLaws];
+export const optionalSinkLaws = [...sinkTestLaws, ...sinkPlanLaws, ...progressLaws, ...outputReplayLaws];
+
+const LOCATION = "suite-checkpoints";
+
+function describeConnectorCheckpoints<Profile, Table>(
+  name: string,
+  fixture: ConnectorFixture<Profile, Table>,
+  open: () => Promise<Pick<TableFixture, "type" | "options">>,
+): void {
+  const { connector } = fixture;
+  const openAt = async (location: string, options?: StateOptions): Promise<CheckpointStore> => {
+    const { type, options: given } = await open();
+    const { profile } = compileTable(fixture, type, given, suiteSchema);
+    const store = connector.createCheckpoints?.(profile, location, options);
+    if (store === undefined) throw new Error("the connector has no createCheckpoints");
+    return store;
+  };
+  describeCheckpointStore(`of connector ${name}`, () => openAt(LOCATION, { create: true }), { durable: true });
+
+  it("does not make a place for checkpoints without being told to", async () => {
+    const store = await openAt(`${LOCATION}-missing`);
+    const error: unknown = await store.claim("suite", "one").catch((error: unknown) => error);
+    expect(isConnectorError(error), String(error)).toBe(true);
+    await store.close();
+  });
+}
+
+/** Exported so that the suite itself can be tested. */
 export async function checkBroken<Profile, Table>(
   fixture: ConnectorFixture<Profile, Table>,
   open: () => Promise<TableFixture & Partial<AsyncDisposable>>,
@@ -128,9 +175,29 @@ export async function checkBroken<Profile, Table>(
     const messages = await runTest(fixture, compileTable(fixture, given.type, given.options, given.schema));
     expect(verdictOf(messages).status).toBe("failed");
     for (const secret of given.secrets ?? []) expect(JSON.stringify(messages)).not.toContain(secret);
+    if (fixture.connector.preflight !== undefined) await checkBrokenPlan(fixture, given);
   } finally {
     await given[Symbol.asyncDispose]?.();
   }
+}
+
+/** A preflight says what is wrong, or that there is no way in; never a secret. */
+async function checkBrokenPlan<Profile, Table>(
+  fixture: ConnectorFixture<Profile, Table>,
+  given: TableFixture,
+): Promise<void> {
+  const tools = createTools(fixture.connector, compileTable(fixture, given.type, given.options, given.schema));
+  const said = await tools.preflight().then(
+    (judgement) => {
+      expect(findingsOf(judgement).map(({ severity }) => severity)).toContain("error");
+      return JSON.stringify(judgement);
+    },
+    (error: unknown) => {
+      expect(isConnectorError(error), String(error)).toBe(true);
+      return String(error);
+    },
+  );
+  for (const secret of given.secrets ?? []) expect(said).not.toContain(secret);
 }
 
 const noSource = { replays: false, acks: false };

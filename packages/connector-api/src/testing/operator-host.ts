@@ -1,11 +1,12 @@
 import { ConnectorError } from "../errors.js";
 import { silentLogger } from "../logger.js";
-import type { SinkOperator, SourceFinish, SourceOperator, SourceSnapshot } from "../operator.js";
+import type { SinkOperator, SinkStart, SourceFinish, SourceOperator, SourceSnapshot } from "../operator.js";
 import {
   createCounters,
   type OperatorContext,
   type OperatorCounters,
   type SourceContext,
+  type SourceOrigin,
   type SplitState,
 } from "../operator-context.js";
 import type { RecordBatch } from "../record-batch.js";
@@ -37,6 +38,8 @@ export interface HostedSource {
   take(rows: number): void;
   /** What a checkpoint would hold now, after a trip through JSON. */
   snapshot(checkpointId: number): SourceSnapshot;
+  /** Waits for what the source itself wrote, as the host does before a checkpoint. */
+  flush(checkpointId: number): Promise<void>;
   checkpointCompleted(checkpointId: number): Promise<void>;
   drain(): void;
   stop(): void;
@@ -112,6 +115,7 @@ export async function startSource(source: SourceOperator, start: SourceStart = {
       if (room > 0) for (const one of waiting.splice(0)) one.resolve();
     },
     snapshot: (checkpointId) => throughJson(source.snapshot(checkpointId)),
+    flush: async (checkpointId) => await source.flush?.({ checkpointId, final: false }),
     checkpointCompleted: (checkpointId) => source.checkpointCompleted(checkpointId),
     drain: () => drain.abort(),
     stop() {
@@ -121,11 +125,16 @@ export async function startSource(source: SourceOperator, start: SourceStart = {
   };
 }
 
-/** A sink that is open, and the counters it counts in. */
-export async function startSink(sink: SinkOperator): Promise<OperatorCounters> {
+/** Whose rows the sinks of the suite write: an input of one split that can be read again. */
+const origin: SourceOrigin = { stream: "suite", splits: ["0"], sequenceOf: Number };
+
+/** Opens a sink as hosts do: what it said of its past, and the counters it counts in. */
+export async function startSink(
+  sink: SinkOperator,
+): Promise<{ readonly counters: OperatorCounters; readonly start: SinkStart }> {
   const context = createContext(new AbortController().signal);
-  await sink.open(context);
-  return context.counters;
+  const start = await sink.open({ ...context, origin, deterministic: true });
+  return { counters: context.counters, start };
 }
 
 function throughJson(snapshot: SourceSnapshot): SourceSnapshot {

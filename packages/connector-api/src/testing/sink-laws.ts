@@ -1,29 +1,51 @@
 import { expect } from "vitest";
 import { isConnectorError } from "../errors.js";
-import type { SinkOperator } from "../operator.js";
+import type { SinkOperator, SinkStart } from "../operator.js";
 import type { OperatorCounters } from "../operator-context.js";
+import type { ReplayRange } from "../pipeline-plan.js";
 import type { RecordBatch } from "../record-batch.js";
 import type { Row } from "../row.js";
 import type { RunTest } from "./check-law.js";
 import type { SinkEnvironment } from "./connector-fixture.js";
 import { within } from "./eventually.js";
+import type { HostedSource } from "./operator-host.js";
 import { suiteRows } from "./suite-rows.js";
+import type { Offer, TableTools } from "./table-tools.js";
 
 /** What a law is given: an outside of its own, and sinks that write there. */
 export interface SinkBench {
   readonly environment: SinkEnvironment;
   /** A sink that nobody has opened. `options` are added to the environment's. Closed when the law is over. */
   create(options?: object): SinkOperator;
-  /** A sink that is open, and the counters it counts in. */
-  open(options?: object): Promise<{ readonly sink: SinkOperator; readonly counters: OperatorCounters }>;
+  /** A sink that is open, the counters it counts in, and what it said of its past. */
+  open(options?: object): Promise<OpenSink>;
+  /** Writes rows with an open sink, as the inputs from `from` on, and flushes it. */
+  writeTo(sink: SinkOperator, rows: readonly Row[], from: number): Promise<void>;
+  /** The same with a sink of its own, from input 1 on. */
+  write(rows: readonly Row[], from?: number): Promise<void>;
   /** `Connector.test` of the table. */
   readonly test: RunTest;
+  /** What else the connector does with the table, and which of it there is. */
+  tools(options?: object): TableTools;
+  readonly offers: Readonly<Record<Offer, boolean>>;
+  /** `Connector.makeReplay` of the table under way. Stopped and closed when the law is over. */
+  startReplay(range: ReplayRange): Promise<HostedSource>;
+}
+
+export interface OpenSink {
+  readonly sink: SinkOperator;
+  readonly counters: OperatorCounters;
+  readonly start: SinkStart;
 }
 
 export interface SinkLaw {
   readonly name: string;
   /** Whose law it is; everybody's when absent. */
-  readonly appliesTo?: { readonly format?: boolean; readonly tests?: boolean };
+  readonly appliesTo?: Partial<Readonly<Record<Offer, boolean>>> & {
+    readonly format?: boolean;
+    readonly tests?: boolean;
+    readonly keepsProgress?: boolean;
+  };
   check(bench: SinkBench): Promise<void>;
 }
 
@@ -122,7 +144,7 @@ export const sinkLaws: readonly SinkLaw[] = [
     async check({ environment, open }) {
       const { sink, counters } = await open({ badData: "drop" });
       await sink.processBatch(batchOf([...suiteRows(1, 2), badRow, ...suiteRows(3, 4)], 1));
-      await sink.processBatch(batchOf([badRow], 5));
+      await sink.processBatch(batchOf([badRow], 6));
       await flush(sink, 1);
       expect(await environment.read()).toEqual(suiteRows(1, 4));
       expect(counters).toMatchObject({ rowsOut: 4, badRows: 2 });
@@ -133,12 +155,12 @@ export const sinkLaws: readonly SinkLaw[] = [
 /** NOT NULL is what every format and schema can refuse. */
 const badRow: Row = { n: null, text: "no number" };
 
-function batchOf(rows: readonly Row[], from: number): RecordBatch {
+export function batchOf(rows: readonly Row[], from: number): RecordBatch {
   const positions = rows.map((_, i) => from + i);
   return { rows, split: "0", positions, end: from + Math.max(0, rows.length - 1) };
 }
 
-function flush(sink: SinkOperator, checkpointId: number, timeoutMs = 10_000): Promise<void> {
+export function flush(sink: SinkOperator, checkpointId: number, timeoutMs = 10_000): Promise<void> {
   return within("flush", sink.flush({ checkpointId, final: false }), timeoutMs);
 }
 

@@ -2,11 +2,13 @@ import { expect } from "vitest";
 import type { SourceCapabilities } from "../connector.js";
 import { isConnectorError } from "../errors.js";
 import type { SourceOperator } from "../operator.js";
+import type { ReplayRange } from "../pipeline-plan.js";
 import type { RunTest } from "./check-law.js";
 import type { SourceEnvironment } from "./connector-fixture.js";
 import { eventually, within } from "./eventually.js";
 import type { HostedSource, SourceStart } from "./operator-host.js";
 import { suiteRows } from "./suite-rows.js";
+import type { Offer, TableTools } from "./table-tools.js";
 
 /** What a law is given: an outside of its own, and sources that read it. */
 export interface SourceBench {
@@ -20,12 +22,17 @@ export interface SourceBench {
   abandon(source: HostedSource): Promise<void>;
   /** `Connector.test` of the table. */
   readonly test: RunTest;
+  /** What else the connector does with the table. */
+  tools(options?: object): TableTools;
+  /** `Connector.makeReplay` of the table under way. Stopped and closed when the law is over. */
+  startReplay(range: ReplayRange): Promise<HostedSource>;
 }
 
 export interface SourceLaw {
   readonly name: string;
   /** Whose law it is; everybody's when absent. */
-  readonly appliesTo?: Partial<SourceCapabilities> & { readonly format?: boolean; readonly tests?: boolean };
+  readonly appliesTo?: Partial<SourceCapabilities> &
+    Partial<Readonly<Record<Offer, boolean>>> & { readonly format?: boolean; readonly tests?: boolean };
   check(bench: SourceBench): Promise<void>;
 }
 

@@ -16,12 +16,16 @@ import {
   type SplitCollector,
   type TestMessage,
 } from "../../src/index.js";
+import { memoryTools } from "./memory-tools.js";
 
 /** An input and an output that a test holds in its hand. */
 export interface Memory {
   readonly input: string[];
   readonly output: string[];
   acked: number;
+  /** Of a sink that keeps progress: its newest incarnation, and up to where it has written. */
+  epoch?: number;
+  written?: number;
 }
 
 /** What a careless author gets wrong: the suite must notice each of them. */
@@ -47,16 +51,34 @@ export type Fault =
   | "test writes"
   | "test goes on when stopped"
   | "test has no remedy"
-  | "test decodes nothing";
+  | "test decodes nothing"
+  | "preflight takes the input"
+  | "preflight passes over a failure"
+  | "preflight goes on when stopped"
+  | "finding has no remedy"
+  | "finding of no rule"
+  | "explains nothing"
+  | "makes what is there"
+  | "replay skips one"
+  | "replay acks"
+  | "reads through too far"
+  | "moves one too far"
+  | "skips nothing"
+  | "forgets its progress"
+  | "lets an older one write"
+  | "has progress undeclared";
 
-export type MemoryTable = { readonly type: "source" | "sink"; readonly memory: string };
+export type MemoryTable = {
+  readonly type: "source" | "sink";
+  readonly memory: string;
+  readonly keepsProgress?: boolean;
+};
 
 /** The smallest connector with everything: lines of JSON in an array, acknowledged by count. */
-export function memoryConnector(
-  memories: ReadonlyMap<string, Memory>,
-  fault?: Fault,
-): Connector<JsonObject, MemoryTable> {
+export function memoryConnector(memories: Map<string, Memory>, fault?: Fault): Connector<JsonObject, MemoryTable> {
   return {
+    ...memoryTools(memories, fault),
+    keepsProgress: (_profile, table) => table.keepsProgress === true,
     name: "memory",
     metadata: () => ({
       id: "memory",
@@ -78,14 +100,15 @@ export function memoryConnector(
     sourceCapabilities: () => ({ replays: true, acks: true }),
     getSchema: (_profile, _table, schema) => schema,
     fromOptions(name, options, schema) {
-      options.declare(["memory", "type", "token", "bad_data"]);
+      options.declare(["memory", "type", "token", "keeps_progress", "bad_data"]);
       const badData = badDataFromOptions(options);
       const token = options.pullTemplate("token") ?? "";
       const memory = options.pullString("memory");
       const type = options.pullChoice("type", ["source", "sink"]) ?? "source";
+      const table = { type, memory, keepsProgress: options.pullBool("keeps_progress") ?? false };
       options.finish();
-      const config = { connection: { token }, table: { type, memory }, metadataFields: [], badData };
-      const made = this.fromConfig(undefined, name, { token }, { type, memory }, schema);
+      const config = { connection: { token }, table, metadataFields: [], badData };
+      const made = this.fromConfig(undefined, name, { token }, table, schema);
       return { ...made, config: JSON.stringify(parseOperatorConfig({ ...config, format: { type: "line" } })) };
     },
     fromConfig: (id, name, connection, table, schema = { columns: [] }) => ({
@@ -101,7 +124,7 @@ export function memoryConnector(
       const memory = memories.get(table.memory) ?? { input: [], output: [], acked: 0 };
       return table.type === "source"
         ? { kind: "source", operator: createSource(memory, badData, fault) }
-        : { kind: "sink", operator: createSink(memory, badData, fault) };
+        : { kind: "sink", operator: createSink(memory, badData, fault, table.keepsProgress) };
     },
     test: (_name, _profile, table, _schema, signal) => testMemory(memories.get(table.memory), table, signal, fault),
   };
@@ -193,8 +216,10 @@ function createSink(
   memory: Memory,
   badData: NonNullable<OperatorConfig["badData"]>,
   fault: Fault | undefined,
+  keepsProgress = false,
 ): SinkOperator {
   let waiting: string[] = [];
+  let end: number | undefined;
   let context: OperatorContext | undefined;
   let encoder: SinkEncoder | undefined;
   return {
@@ -204,15 +229,22 @@ function createSink(
       const format = fault === "bad row is written" ? { encode: print } : { encode };
       encoder = createSinkEncoder(format, badData, given.counters);
       if (fault === "truncates its output") memory.output.length = 0;
-      return {};
+      memory.epoch = given.identity.epoch;
+      if (!keepsProgress && fault !== "has progress undeclared") return {};
+      const known = memory.written !== undefined && fault !== "forgets its progress";
+      return { committed: new Map(known ? [["0", memory.written ?? 0]] : []) };
     },
-    processBatch({ rows }) {
+    processBatch({ rows, end: upTo }) {
+      end = Number(upTo);
       for (const row of rows) {
         const payload = encoder?.encode(row);
         if (payload !== undefined) waiting.push(new TextDecoder().decode(payload));
       }
     },
     async flush() {
+      const older = memory.epoch !== context?.identity.epoch && fault !== "lets an older one write";
+      if (keepsProgress && older) throw new ConnectorError("FENCED", "taken over");
+      if (end !== undefined) memory.written = end;
       const lines = waiting;
       waiting = [];
       const write = (): void => void memory.output.push(...(fault === "output out of order" ? lines.reverse() : lines));
