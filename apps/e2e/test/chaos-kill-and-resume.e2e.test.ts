@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { startNatsServer } from "@x/nats-testkit";
+import { startFaultProxy, startNatsServer } from "@x/nats-testkit";
 import { expect, test } from "vitest";
 import { numberedRows, pipelineSql } from "../src/pipeline-sql.js";
 import { runCli, startCli } from "../src/run-cli.js";
@@ -19,10 +19,16 @@ test("kill -9 in the middle of 200,000 rows: nothing is lost and the second run 
   const args = ["run", file, "--until-caught-up", "--json", "--checkpoint-interval", "50ms"];
   const options = { env: { NATS_URL: server.url }, cwd: folder.path };
 
-  const first = startCli(args, options);
-  while ((await streams.count("OUTPUT")) < TOTAL / 2) await sleep(5);
-  first.child.kill("SIGKILL");
+  // By what it publishes, not by what is stored: nobody who looks now and then is sure to look before the end.
+  await using proxy = await startFaultProxy({ target: server.url });
+  let published = 0;
+  const first = startCli(args, { ...options, env: { NATS_URL: proxy.url } });
+  using _kill = proxy.intercept("toTarget", ({ subject }) => {
+    if (subject === "out.rows" && ++published === TOTAL / 2) first.child.kill("SIGKILL");
+    return published > TOTAL / 2 ? "drop" : "pass";
+  });
   await first.finished;
+  proxy.cut();
   const writtenByFirst = await streams.count("OUTPUT");
   expect(writtenByFirst).toBeLessThan(TOTAL);
 

@@ -274,7 +274,7 @@ describe("payloads made to harm", () => {
     ["no such branch", record(["a", ["null", "int"]]), Buffer.from([8])],
     ["text that is no UTF-8", record(["a", "string"]), Buffer.from([2, 0xff])],
     ["bytes left over", record(["a", "int"]), Buffer.from([2, 2])],
-  ])("%s is bad data at once", async (_name, schema, payload) => {
+  ])("%s is bad data at once", { retry: 2 }, async (_name, schema, payload) => {
     const given = { rawDatums: true, schema, intoUnstructuredJson: true };
     const startedAt = Date.now();
     expect(await failure(() => decode(given, defineSchema({ value: "JSON" }), payload))).toContain("BAD_DATA");

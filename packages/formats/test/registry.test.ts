@@ -13,7 +13,7 @@ import { createRegistryClient } from "../src/schema/registry-client.ts";
 import { type RegistryServer, startRegistryServer } from "./registry-server.ts";
 
 const client = (server: RegistryServer, more: object = {}) =>
-  createRegistryClient({ endpoint: server.url, retryDelayMs: 1, timeoutMs: 300, ...more });
+  createRegistryClient({ endpoint: server.url, retryDelayMs: 1, timeoutMs: 2000, ...more });
 async function failure(run: Promise<unknown>): Promise<string> {
   const error = await run.then(
     () => undefined,
@@ -41,11 +41,11 @@ describe("the client", () => {
 
   test("believes for a while that there is none, then asks again", async () => {
     await using server = await startRegistryServer();
-    const registry = client(server, { missingForMs: 50 });
+    const registry = client(server, { missingForMs: 1000 });
     expect(await failure(registry.byId(7))).toContain("has no such schema (40403)");
     expect(await failure(registry.byId(7))).toContain("40403");
     expect(server.requests).toHaveLength(1);
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await new Promise((resolve) => setTimeout(resolve, 1010));
     expect(await failure(registry.byId(7))).toContain("40403");
     expect(server.requests).toHaveLength(2);
     expect(await failure(registry.bySubject("none"))).toContain("SCHEMA_INVALID: the schema registry 127.0.0.1");

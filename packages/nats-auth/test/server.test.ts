@@ -50,5 +50,5 @@ describe("against a real server", () => {
     await expect(
       connectWith(server.port, await open({ type: "jwt", jwt: stranger.jwt, nkeySeed: stranger.seed })),
     ).rejects.toMatchObject({ code: "AUTHORIZATION_VIOLATION" });
-  }, 20_000);
+  });
 });

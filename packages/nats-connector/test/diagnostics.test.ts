@@ -32,4 +32,4 @@ test("tells of connections and consumers to whoever listens", async () => {
   expect(attached[0]).toMatchObject({ pipeline: "told", stream: "S", split: "0", startAfter: 0, rebuild: 0 });
   expect(attached.at(-1)?.rebuild).toBeGreaterThan(0);
   await admin.close();
-}, 30_000);
+});

@@ -41,10 +41,10 @@ async function publish(stream: string, from: number, to: number): Promise<void> 
 }
 const consumersOf = async (stream: string): Promise<string[]> =>
   ((await observer.api(`CONSUMER.NAMES.${stream}`)).consumers as string[] | null) ?? [];
-/** Reads until there are so many rows, or more. */
+/** Reads so many rows, waiting for full batches. */
 async function take(source: DirectSource<Order>, count: number): Promise<number[]> {
   const ids: number[] = [];
-  for await (const batch of source.batches({ maxRows: 10 })) {
+  for await (const batch of source.batches({ maxRows: Math.min(count, 10), maxWaitMs: 20_000 })) {
     ids.push(...batch.rows.map(({ id }) => Number(id)));
     if (ids.length >= count) break;
   }
@@ -65,7 +65,7 @@ describe.each([
     await publish(stream, 1, 30);
     {
       await using first = await open(stream);
-      for await (const batch of first.batches({ maxRows: 10 })) {
+      for await (const batch of first.batches({ maxRows: 10, maxWaitMs: 20_000 })) {
         expect(batch.rows.map(({ id }) => id)).toEqual(upTo(1, 10));
         await batch.commit();
         await expect(batch.commit()).rejects.toMatchObject({ code: "COMMIT_ORDER" });

@@ -16,7 +16,7 @@ afterEach(() => {
 });
 
 it("examples/read-and-write.ts copies the late flights, and a second run only the new ones", {
-  timeout: 30_000,
+  timeout: 120_000,
 }, async () => {
   await using server = await startNatsServer();
   await using observer = await observe(server.url);

@@ -252,6 +252,7 @@ describe("openSink", () => {
     const out = await sink({ stream: "FULL", subject: "full", drainTimeoutMs: 200 });
     await out.write(orders(1, 20));
     await expect(out.flush({ signal: AbortSignal.timeout(50) })).rejects.toMatchObject({ code: "ABORTED" });
+    await expect.poll(() => out.counters.rowsOut).toBe(10);
     await expect(out.close()).rejects.toMatchObject({ code: "SERVER_UNAVAILABLE", context: { rowsOut: 10 } });
     await observer.api("STREAM.DELETE.FULL");
   });

@@ -126,7 +126,7 @@ test.each<[string, string, (DialOptions["tls"] & Record<string, unknown>) | unde
   ["a plain-text server", "", { caFile }, /does not offer TLS/],
   ["a plain-text server, TLS first", "", { caFile, handshakeFirst: true }, /handshake_first/],
   ["a CA file that is not there", tlsBlock(good), { caFile: join(folder, "absent.pem") }, /absent\.pem/],
-])("says what is wrong with %s", async (_, config, tls, message) => {
+])("says what is wrong with %s", { retry: 2 }, async (_, config, tls, message) => {
   await using server = await startTlsServer(config);
   const startedAt = Date.now();
   const error = await failure(open(`127.0.0.1:${server.port}`, tls));

@@ -203,9 +203,8 @@ describe("a pipeline", () => {
       return "immediate";
     };
     const idle = startPipeline({ name: "p", source, sink: new RecordingSink(), checkpoints, checkpointIntervalMs: 2 });
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await expect.poll(() => source.acked.length).toBeGreaterThan(5);
     expect(writes).toBeLessThanOrEqual(3);
-    expect(source.acked.length).toBeGreaterThan(5);
     await checkpoints.claim("p", "rival");
     expect(await idle.finished).toMatchObject({ exitCode: 5 });
   });

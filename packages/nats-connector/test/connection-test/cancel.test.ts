@@ -8,7 +8,7 @@ const fixture = withServer();
 const source = (): object => ({
   ...{ servers: fixture.server.url, auth: admin, type: "source", stream: "S", format: "json" },
 });
-test("a signal that is already aborted: a verdict at once, nothing is dialled", async () => {
+test("a signal that is already aborted: a verdict at once, nothing is dialled", { retry: 2 }, async () => {
   const begun = Date.now();
   const { verdict } = await resultOf(testOf(source(), AbortSignal.abort()));
   expect(verdict).toMatchObject({ status: "failed", message: expect.stringContaining("ABORTED") });
@@ -16,7 +16,7 @@ test("a signal that is already aborted: a verdict at once, nothing is dialled", 
   expect(Date.now() - begun).toBeLessThan(500);
 });
 
-test("aborted or left at any message: it ends soon and leaves nothing behind", async () => {
+test("aborted or left at any message: it ends soon and leaves nothing behind", { retry: 2 }, async () => {
   await fixture.jsm.streams.add({ name: "S", subjects: ["s.>"] });
   await fixture.client.jetstream().publish("s.a", '{"id": 1}');
   const before = await fixture.inventory();
@@ -41,7 +41,7 @@ test("aborted or left at any message: it ends soon and leaves nothing behind", a
   expect(await fixture.inventory()).toEqual(before);
 });
 
-test("a server that says nothing does not hold an aborted test up", async () => {
+test("a server that says nothing does not hold an aborted test up", { retry: 2 }, async () => {
   const silent = createServer();
   await new Promise<void>((resolve) => silent.listen(0, "127.0.0.1", resolve));
   const { port } = silent.address() as { port: number };
@@ -57,7 +57,7 @@ test("a server that says nothing does not hold an aborted test up", async () => 
   silent.close();
 });
 
-test("a paused server does not hold an aborted test up", async () => {
+test("a paused server does not hold an aborted test up", { retry: 2 }, async () => {
   const controller = new AbortController();
   const begun = Date.now();
   try {

@@ -61,7 +61,7 @@ test("a wrong password", async () => {
   expect(JSON.stringify(messages)).not.toContain("wrong-pass");
 });
 
-test("an unreachable server, at once", async () => {
+test("an unreachable server, at once", { retry: 2 }, async () => {
   const servers = `127.0.0.1:${await findFreePort()}`;
   const begun = Date.now();
   const { verdict, messages } = await resultOf(testOf(source({ servers })));
@@ -89,7 +89,7 @@ test("a missing stream", async () => {
   expect(verdict.message).toContain("STREAM_NOT_FOUND");
 });
 
-test("no permission: every denied subject is named, none is waited for", async () => {
+test("no permission: every denied subject is named, none is waited for", { retry: 2 }, async () => {
   await orders();
   const begun = Date.now();
   const looker = await resultOf(testOf(source({ auth: user("looker") })));

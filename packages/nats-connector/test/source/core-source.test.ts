@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { startFaultProxy, startNatsServer } from "@x/nats-testkit";
 import { describe, expect, test } from "vitest";
 import type { NatsMessage } from "../../src/nats-client.js";
+import type { OpenConnection } from "../../src/open-connection.js";
 import { createCoreSource } from "../../src/source/core-source.js";
 import { MessageRing } from "../../src/source/message-ring.js";
 import { type CoreSourceTable, parseTable } from "../../src/table-config.js";
@@ -11,19 +12,28 @@ import { range, withStreams } from "./stream-fixture.js";
 
 const fixture = withStreams();
 
+interface CoreHost extends SourceHost {
+  /** Resolves when the source has received what the server sent it until now, and is subscribed after a reconnect. */
+  settled(): Promise<void>;
+}
+
 function host(
   table: Partial<CoreSourceTable> & { subject: string },
   options: HostOptions = {},
   url = fixture.server.url,
-): SourceHost {
+): CoreHost {
+  let connection: OpenConnection | undefined;
   const source = createCoreSource({
     table: parseTable({ type: "core-source", ...table }) as CoreSourceTable,
-    connect: connectTo(url),
+    connect: async (context) => {
+      connection = await connectTo(url)(context);
+      return connection;
+    },
     openDecoder: () => Promise.resolve(textDecoder),
     deserialization: { badData: { behavior: "fail" }, metadata: [] },
     connectTimeoutMs: 3000,
   });
-  return createHost(source, options);
+  return { ...createHost(source, options), settled: async () => connection?.client.flush() };
 }
 
 const publish = async (subject: string, from: number, to: number): Promise<void> => {
@@ -51,7 +61,7 @@ describe("a Core source", () => {
     await Promise.all(members.map((one) => one.open()));
     const running = members.map((one) => one.run());
     await publish("shared", 1, 500);
-    await sleep(100);
+    await Promise.all(members.map((one) => one.settled()));
     for (const one of members) one.drain.abort();
     await Promise.all(running);
     const all = members.flatMap((one) => one.values()).sort((a, b) => Number(a) - Number(b));
@@ -65,7 +75,7 @@ describe("a Core source", () => {
       const one = host({ subject: onOverflow, maxBufferedMessages: 10, onOverflow });
       await one.open();
       await publish(onOverflow, 1, 100);
-      await sleep(50);
+      await one.settled();
       const running = one.run();
       await one.until(10);
       one.drain.abort();
@@ -77,7 +87,7 @@ describe("a Core source", () => {
     const one = host({ subject: "full", maxBufferedBytes: 20, onOverflow: "fail" });
     await one.open();
     await publish("full", 1, 100);
-    await sleep(50);
+    await one.settled();
     await expect(one.run()).rejects.toMatchObject({ code: "OVERFLOW", exitCode: 4 });
     await one.source.close();
   });
@@ -92,7 +102,7 @@ describe("a Core source", () => {
       await publish(subject, 1, 100);
       fixture.client.publish(subject, "poison");
       await publish(subject, 101, 200);
-      await sleep(50);
+      await one.settled();
       const code = bad === "overflow" ? "OVERFLOW" : "BAD_DATA";
       await expect(one.run()).rejects.toMatchObject({ code });
       expect(one.values()).toEqual(range(1, 100));
@@ -111,8 +121,7 @@ describe("a Core source", () => {
     await one.until(10);
     proxy.cut();
     while (one.counters.reconnects === 0) await sleep(10);
-    await fixture.client.flush();
-    await sleep(50);
+    await one.settled();
     await publish("gap", 11, 20);
     await one.until(20);
     expect(one.counters.gaps).toBe(1);

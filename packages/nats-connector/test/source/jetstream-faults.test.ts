@@ -72,7 +72,7 @@ describe("a running source outlives its server", () => {
     await one.source.close();
   }, 60_000);
 
-  test("drains at once while the server is away", async () => {
+  test("drains at once while the server is away", { retry: 2 }, async () => {
     await fixture.fill("AWAY", 10);
     await using proxy = await startFaultProxy({ target: fixture.server.url });
     const one = createHost(streamSource(proxy.url, { stream: "AWAY" }));
@@ -97,7 +97,7 @@ describe("connecting", () => {
       { signal, logger: silentLogger, counters: createCounters() },
     );
 
-  test("nobody there: CONNECT_FAILED naming the servers, within the budget", async () => {
+  test("nobody there: CONNECT_FAILED naming the servers, within the budget", { retry: 2 }, async () => {
     const servers = [`127.0.0.1:${await findFreePort()}`];
     const begun = Date.now();
     await expect(open({ servers })).rejects.toMatchObject({
@@ -118,7 +118,7 @@ describe("connecting", () => {
     await connection.close();
   });
 
-  test("a wrong password is refused at once, also with a second server", async () => {
+  test("a wrong password is refused at once, also with a second server", { retry: 2 }, async () => {
     await using server = await startNatsServer({ config: "authorization { user: u, password: right }" });
     const authenticator = (): object => ({ user: "u", pass: "wrong" });
     const begun = Date.now();
