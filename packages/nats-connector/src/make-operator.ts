@@ -56,7 +56,7 @@ export function makeOperator(
       metadata: compileMetadata(config.metadataFields, schema, table.type === "core-source"),
     },
   };
-  const writing = { name, schema, badData, openEncoder, connect };
+  const writing = { name, schema, badData, openEncoder, connect, connectTimeoutMs };
   switch (table.type) {
     case "jetstream-source":
       return {

@@ -3,7 +3,7 @@ import { type Capabilities, readCapabilities } from "../capabilities.js";
 import type { StreamConfig } from "../jetstream/api.js";
 import type { OpenConnection } from "../open-connection.js";
 import type { Attached } from "../sink/sink-operator.js";
-import { readTargetStream } from "../sink/target-stream.js";
+import { answerWithin, readTargetStream } from "../sink/target-stream.js";
 import type { JetStreamSinkTable } from "../table-config.js";
 import { openAtomic } from "./open-atomic.js";
 import { openChain } from "./open-chain.js";
@@ -18,6 +18,8 @@ export interface ExactlyOnceSetting {
   readonly context: SinkContext;
   readonly origin: SourceOrigin;
   readonly encoder: SinkEncoder;
+  /** How long an answer about the stream may take. */
+  readonly patienceMs: number;
 }
 
 /** Where a mode writes. */
@@ -30,9 +32,11 @@ export interface ExactlyOnceTarget {
 
 /** Chooses the mode, claims every split of the source and reads where it stands. */
 export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Attached> {
-  const { link, table, subject, context, origin } = setting;
-  const { config } = await readTargetStream(link.api, table.stream, subject, "subject", context.signal);
-  const server = await readCapabilities(link.api, link.client, context.signal);
+  const { link, table, subject, context, origin, patienceMs } = setting;
+  const ask = <T>(read: (signal: AbortSignal) => Promise<T>): Promise<T> =>
+    answerWithin(patienceMs, context.signal, read);
+  const { config } = await ask((signal) => readTargetStream(link.api, table.stream, subject, "subject", signal));
+  const server = await ask((signal) => readCapabilities(link.api, link.client, signal));
   const { pipeline } = context.identity;
   const plan = planExactlyOnce({ table, pipeline, splits: origin.splits, stream: config, server });
   if (plan.mode === undefined) throw impossible(table.stream, plan);

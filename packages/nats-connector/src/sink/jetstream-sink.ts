@@ -3,7 +3,7 @@ import type { JetStreamSinkTable } from "../table-config.js";
 import { openAckedPublisher } from "./open-acked-publisher.js";
 import { createSinkOperator, type SinkSettings } from "./sink-operator.js";
 import { compileSubjectTemplate } from "./subject-template.js";
-import { readTargetStream } from "./target-stream.js";
+import { answerWithin, readTargetStream } from "./target-stream.js";
 import { UnconfirmedPublisher } from "./unconfirmed-publisher.js";
 
 /**
@@ -23,10 +23,10 @@ export function createJetStreamSink(settings: SinkSettings<JetStreamSinkTable>):
       templates: table.headers,
       lineage: table.lineage,
     },
-    async attach(link, context, encoder) {
+    async attach(link, context, encoder, patienceMs) {
       const read = (signal?: AbortSignal) =>
         readTargetStream(link.api, table.stream, subject.pattern, "subject", signal);
-      const { max_msg_size = -1 } = (await read(context.signal)).config;
+      const { max_msg_size = -1 } = (await answerWithin(patienceMs, context.signal, read)).config;
       const maxMessageBytes = max_msg_size > 0 ? max_msg_size : undefined;
       if (table.delivery === "at_most_once") {
         return { publisher: new UnconfirmedPublisher({ link, context }), maxMessageBytes };

@@ -15,6 +15,7 @@ import {
 } from "@x/connector-api";
 import { openSinkDeadLetters, type SinkDeadLetters } from "../dead-letter/sink-dead-letters.js";
 import type { OpenConnection } from "../open-connection.js";
+import { retryAttach } from "../source/retry-attach.js";
 import { compileHeaders, type HeaderOptions } from "./encoded-headers.js";
 import { openLineage } from "./lineage.js";
 import type { Publisher } from "./publisher.js";
@@ -33,6 +34,8 @@ export interface SinkSettings<Table> {
   readonly openEncoder: (signal: AbortSignal) => Promise<Encoder>;
   /** Connects. Called once, within `open`; the operator closes what it got. */
   readonly connect: (context: OperatorContext) => Promise<OpenConnection>;
+  /** Budget for dialling and attaching at start: so long a stream without a leader is waited for. */
+  readonly connectTimeoutMs: number;
 }
 
 /** How one kind of sink gets from a connection to a publisher. */
@@ -41,8 +44,11 @@ export interface SinkKind {
   readonly headers: HeaderOptions;
   /** Throws what is wrong with the pipeline it is in, before anything is dialled. */
   check?(context: SinkContext): void;
-  /** Checks the destination and starts publishing. */
-  attach(link: OpenConnection, context: SinkContext, encoder: SinkEncoder): Promise<Attached>;
+  /**
+   * Checks the destination and starts publishing. Called again after a transient error, which leaves nothing open; who is
+   * asked has `patienceMs` to answer, since what is asked during an election is lost.
+   */
+  attach(link: OpenConnection, context: SinkContext, encoder: SinkEncoder, patienceMs: number): Promise<Attached>;
 }
 
 export interface Attached {
@@ -54,6 +60,8 @@ export interface Attached {
   /** What was committed by earlier runs. */
   readonly committed?: SinkStart["committed"];
 }
+
+const FIRST_PATIENCE_MS = 1000;
 
 /**
  * The operator around a kind of sink: order of opening, batches, barriers, closing. Compiles the headers at once and
@@ -85,17 +93,26 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
     name: settings.name,
     async open(context: SinkContext): Promise<SinkStart> {
       kind.check?.(context);
+      const begunAt = Date.now();
       const lineage = kind.headers.lineage === true ? openLineage(context) : undefined;
       const headers = compileHeaders(kind.headers, settings.schema, lineage);
       const format = await abortable(settings.openEncoder(context.signal), context.signal);
-      link = await settings.connect(context);
-      letters = await openSinkDeadLetters(settings.badData, link, context);
+      const connection = await settings.connect(context);
+      link = connection;
+      const { signal, logger } = context;
+      const deadline = begunAt + settings.connectTimeoutMs;
+      const patiently = <T>(attempt: () => Promise<T>): Promise<T> =>
+        retryAttach({ connection, signal, logger, deadline }, attempt);
+      letters = await patiently(() => openSinkDeadLetters(settings.badData, connection, context));
       const encoder = createSinkEncoder(format, settings.badData, context.counters, letters);
-      const attached = await kind.attach(link, context, encoder);
+      const attached = await patiently(() => {
+        const patienceMs = Math.max(FIRST_PATIENCE_MS, Date.now() - begunAt);
+        return kind.attach(connection, context, encoder, patienceMs);
+      });
       publisher = attached.publisher;
       counters = context.counters;
       const { subject } = kind;
-      const maxMessageBytes = messageLimit(link, attached);
+      const maxMessageBytes = messageLimit(connection, attached);
       writer = new RowWriter({ encoder, subject, headers, publisher, maxMessageBytes, counters: context.counters });
       const stop = (): void =>
         publisher?.fail(new ConnectorError("ABORTED", "stopped", { cause: context.signal.reason }));

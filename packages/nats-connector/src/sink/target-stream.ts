@@ -35,3 +35,21 @@ export async function readTargetStream(
     context: { stream: name, subjects, pattern },
   });
 }
+
+/** An answer that is there within `patienceMs`; else rejects with SERVER_UNAVAILABLE, to be asked for again. */
+export async function answerWithin<T>(
+  patienceMs: number,
+  signal: AbortSignal,
+  ask: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = AbortSignal.timeout(patienceMs);
+  try {
+    return await ask(AbortSignal.any([signal, late]));
+  } catch (error) {
+    if (!late.aborted || signal.aborted || !isConnectorError(error) || error.code !== "ABORTED") throw error;
+    throw new ConnectorError(
+      "SERVER_UNAVAILABLE",
+      `JetStream does not answer (after ${patienceMs} ms): it may have no leader`,
+    );
+  }
+}

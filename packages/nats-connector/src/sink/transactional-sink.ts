@@ -21,10 +21,10 @@ export function createTransactionalSink(settings: SinkSettings<JetStreamSinkTabl
     check: ({ origin }: SinkContext) => {
       if (origin === undefined) throw notRepeatable();
     },
-    async attach(link, context, encoder) {
+    async attach(link, context, encoder, patienceMs) {
       const { origin } = context;
       if (origin === undefined) throw notRepeatable();
-      return openExactlyOnce({ link, table, subject: subject.pattern, context, origin, encoder });
+      return openExactlyOnce({ link, table, subject: subject.pattern, context, origin, encoder, patienceMs });
     },
   });
 }

@@ -69,9 +69,13 @@ type Common = {
   encoder?: Encoder;
   user?: { user: string; pass: string };
   domain?: string;
+  connectTimeoutMs?: number;
 };
 
-function settings<Table>(table: Table, { url, badData, encoder, user, domain }: Common): SinkSettings<Table> {
+function settings<Table>(
+  table: Table,
+  { url, badData, encoder, user, domain, connectTimeoutMs = 5000 }: Common,
+): SinkSettings<Table> {
   return {
     name: "out",
     table,
@@ -79,6 +83,7 @@ function settings<Table>(table: Table, { url, badData, encoder, user, domain }: 
     badData: badData ?? { behavior: "fail" },
     openEncoder: async () => encoder ?? jsonEncoder,
     connect: dialer(url, user, domain),
+    connectTimeoutMs,
   };
 }
 
