@@ -101,6 +101,49 @@ test.each(["2.9", "2.10"])("the essential part on %s: every format and retention
   }
 });
 
+test.each(["2.9", "2.10", "newest"])("raw formats on %s, into a stream of their own exactly once", async (series) => {
+  const { path } = await obtainNatsServer(series === "newest" ? {} : { series });
+  using folder = openWorkFolder();
+  await using server = await startNatsServer({ bin: path });
+  await using streams = await openStreams(server.url);
+  const values = {
+    raw_string: ["plain", "né", '{"n":1}', ""],
+    raw_bytes: ["AAEC/w==", "w6k=", "", "eyJuIjoxfQ=="],
+  };
+  for (const [format, given] of Object.entries(values)) {
+    const raw = (name: string, options: string): string =>
+      table(name, options).replace(COLUMNS, format === "raw_bytes" ? "value BYTEA" : "value TEXT");
+    await streams.add(`IN_${format}`, `in.${format}`);
+    await streams.add(`MID_${format}`, `mid.${format}`);
+    await streams.add(`OUT_${format}`, `out.${format}.>`);
+    const rows = given.map((value) => ({ value }));
+    await streams.fill(`in.${format}`, rows);
+    const load = [
+      raw("start", `type = 'source', stream = 'IN_${format}', format = 'json'`),
+      raw("mid", `type = 'sink', stream = 'MID_${format}', subject = 'mid.${format}', format = '${format}'`),
+      "INSERT INTO mid SELECT * FROM start;",
+    ];
+    const exact = "delivery = 'exactly_once', 'sink.sole_writer' = true";
+    const run = [
+      raw("mid", `type = 'source', stream = 'MID_${format}', format = '${format}'`),
+      raw(
+        "final",
+        `type = 'sink', stream = 'OUT_${format}', subject = 'out.${format}.rows', format = 'json', ${exact}`,
+      ),
+      "INSERT INTO final SELECT * FROM mid;",
+    ];
+    for (const [name, sql] of Object.entries({ load, run })) {
+      const file = folder.write(`${format}-${name}.sql`, sql.join("\n"));
+      const options = { env: { NATS_URL: server.url }, cwd: folder.path };
+      const result = await runCli(["run", file, "--until-caught-up", "--json"], options);
+      expect(result.exitCode, result.stderr).toBe(0);
+      expect(result.pipelines).toMatchObject([{ rowsIn: rows.length, rowsOut: rows.length, badRows: 0 }]);
+    }
+    // Beside them the position.
+    expect((await streams.rows<object>(`OUT_${format}`)).filter((row) => "value" in row)).toEqual(rows);
+  }
+});
+
 test("Core subjects on both sides, in every format", async () => {
   using folder = openWorkFolder();
   await using server = await startNatsServer();

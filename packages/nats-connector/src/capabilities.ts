@@ -58,3 +58,9 @@ export function capabilitiesOf(version: string, level: number): Capabilities {
     maxAckPending: undefined,
   };
 }
+
+/** On replicas the server compares before it agrees with its peers until 2.9.21 (nats-server#4320): two claims may win. */
+export function comparesSafely(version: string, replicas: number): boolean {
+  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
+  return replicas === 1 || major > 2 || minor > 9 || (minor === 9 && patch >= 21);
+}

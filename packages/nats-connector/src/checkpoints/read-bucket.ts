@@ -1,4 +1,5 @@
 import { ConnectorError, isConnectorError } from "@x/connector-api";
+import { comparesSafely } from "../capabilities.js";
 import type { StreamConfig, StreamInfo } from "../jetstream/api.js";
 import { streamOfBucket } from "../jetstream/kv-bucket.js";
 import type { OpenConnection } from "../open-connection.js";
@@ -58,9 +59,7 @@ function unsound(bucket: string, config: StreamConfig): string | undefined {
   return undefined;
 }
 
-/** On replicas the server compares before it agrees with its peers until 2.9.21 (nats-server#4320): two claims may win. */
 function unsafeServer({ num_replicas: replicas }: StreamConfig, version: string): string | undefined {
-  const [major = 0, minor = 0, patch = 0] = version.split(/[.-]/).map(Number);
-  if (replicas === 1 || major > 2 || minor > 9 || (minor === 9 && patch >= 21)) return undefined;
+  if (comparesSafely(version, replicas)) return undefined;
   return `server ${version} does not compare and swap safely on ${replicas} replicas; upgrade to 2.9.21 or later, or use a bucket with 1 replica`;
 }

@@ -1,4 +1,4 @@
-import type { Capabilities } from "../capabilities.js";
+import { type Capabilities, comparesSafely } from "../capabilities.js";
 import type { StreamConfig } from "../jetstream/api.js";
 import type { JetStreamSinkTable } from "../table-config.js";
 import type { ExactlyOnceMode } from "./progress-record.js";
@@ -43,7 +43,7 @@ export type ExactlyOncePlan =
 export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   const { table, stream, server, splits } = request;
   const { progress, missing } = placeProgress(request);
-  const unfit = unfitness(stream);
+  const unfit = unfitness(stream, server.version);
   const closed = [
     ...unfit.map(({ reason }) => reason),
     ...(missing.length === 0 ? [] : [`stream "${stream.name}" captures no subject for progress`]),
@@ -108,9 +108,18 @@ function placeProgress({ table, pipeline, splits, stream }: ExactlyOnceRequest):
 }
 
 /** What no mode can do with, and what to do about it. */
-function unfitness(stream: StreamConfig): readonly { readonly reason: string; readonly remedy: string }[] {
-  const { name, retention, discard, discard_new_per_subject: perSubject } = stream;
+function unfitness(
+  stream: StreamConfig,
+  version: string,
+): readonly { readonly reason: string; readonly remedy: string }[] {
+  const { name, retention, discard, discard_new_per_subject: perSubject, num_replicas: replicas } = stream;
   const found = [];
+  if (!comparesSafely(version, replicas)) {
+    found.push({
+      reason: `server ${version} does not compare and swap safely on ${replicas} replicas`,
+      remedy: "upgrade to 2.9.21 or later, or write into a stream with one replica",
+    });
+  }
   if (retention !== "limits") {
     found.push({
       reason: `stream "${name}" has ${retention} retention, which removes progress as soon as it is consumed`,

@@ -1,3 +1,4 @@
+import { comparesSafely } from "../capabilities.js";
 import { coversSubject } from "../sink/subject-match.js";
 import { ofEachSide, ofEachStream, type Rule } from "./rule.js";
 
@@ -165,14 +166,16 @@ export const systemRules: readonly Rule[] = [
     side: "pipeline",
     severity: "warning",
     explanation: "Clustered servers before 2.9.21 can disagree about compare-and-swap, and before 2.11 about AckAll.",
-    breach: ofEachSide(({ system: { clustered, capabilities }, table }) => {
-      const [major = 0, minor = 0, patch = 0] = capabilities.version
-        .split(".")
-        .map((part) => Number.parseInt(part, 10));
-      if (!clustered || major !== 2 || minor > 9 || (minor === 9 && patch >= 21)) return undefined;
-      const message = `the cluster runs nats-server ${capabilities.version}`;
-      const swaps = "delivery" in table && table.delivery === "exactly_once";
-      return { message, remedy: "upgrade to 2.10 or newer", ...(swaps ? { severity: "error" } : {}) };
-    }),
+    breach: ofEachSide(
+      ({
+        system: {
+          clustered,
+          capabilities: { version },
+        },
+      }) => {
+        if (!clustered || comparesSafely(version, 3)) return undefined;
+        return { message: `the cluster runs nats-server ${version}`, remedy: "upgrade to 2.10 or newer" };
+      },
+    ),
   },
 ];

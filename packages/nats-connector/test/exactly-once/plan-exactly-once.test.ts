@@ -9,6 +9,7 @@ const stream = {
   duplicate_window: 120e9,
 } as const;
 const servers = {
+  "2.9": { version: "2.9.10", atomicBatches: false, subjectFence: false },
   "2.10": { version: "2.10.27", atomicBatches: false, subjectFence: false },
   "2.11": { version: "2.11.9", atomicBatches: false, subjectFence: true },
   "2.15": { version: "2.15.1", atomicBatches: true, subjectFence: true },
@@ -34,6 +35,7 @@ describe("exactly once is kept", () => {
     ["atomic", { stream: atomic }],
     ["atomic", { stream: atomic, table: { soleWriter: true, messageId: "{id}" } }],
     ["chain", { table: { soleWriter: true } }],
+    ["chain", { server: "2.9", table: { soleWriter: true } }],
     ["chain", { server: "2.10", table: { soleWriter: true, messageId: "{id}" } }],
     // What the old server does not know it may have stored all the same.
     ["chain", { server: "2.11", stream: atomic, table: { soleWriter: true } }],
@@ -107,6 +109,12 @@ describe("exactly once is refused", () => {
       { server: "2.10", table: { soleWriter: true }, splits: ["0/2", "1/2"] },
       /sole_writer = true works for one split/,
       /2.12 or later/,
+    ],
+    [
+      "on replicas of a server that compares before they agree",
+      { server: "2.9", stream: { num_replicas: 3 }, table: { soleWriter: true } },
+      /2\.9\.10 does not compare and swap safely on 3 replicas/,
+      /2\.9\.21 or later/,
     ],
     [
       "where a subject takes no second message",
