@@ -29,7 +29,7 @@ export const CI_LANES = [
   },
   {
     name: "containers",
-    shows: "the same three nodes in Docker, and the image of the command",
+    shows: "the same three nodes in Docker, the image of the command, and `docker compose up`",
     limitMinutes: 12,
     run: runInContainers,
   },

@@ -1,11 +1,12 @@
 import { buildImages, removeImages } from "../docker/build-images.mjs";
+import { obtainCompose } from "../docker/obtain-compose.mjs";
 import { obtainEngine } from "../docker/obtain-engine.mjs";
 import { leaveOut, vitestLane } from "./vitest-lane.mjs";
 
 /**
- * Runs the cluster tests in containers and those of the image itself, on the engine that answers, or on one that is
- * installed and started for it. What it makes is gone afterwards. Where there can be no engine the cluster tests have
- * still run, on processes, in the lane before; one loud line says so.
+ * Runs the cluster tests in containers, those of the image itself and docker/compose.yaml, on the engine that answers, or
+ * on one that is installed and started for it. What it makes is gone afterwards. Where there can be no engine the cluster
+ * tests have still run, on processes, in the lane before; one loud line says so, and one where there is no compose.
  * @type {import("./lane-runner.mjs").Lane["run"]}
  */
 export async function runInContainers(context) {
@@ -15,14 +16,21 @@ export async function runInContainers(context) {
     return { passed: 0, failed: 0, skipped: 0 };
   }
   console.log(`containers run on ${engine.from}`);
-  const env = { ...context.runner.env, ...engine.env };
+  const found = await obtainCompose({ env: { ...context.runner.env, ...engine.env } });
+  const compose = "reason" in found ? undefined : found;
+  if (compose) console.log(`docker compose is ${compose.from}`);
+  else if ("reason" in found)
+    console.log(`!!! NO DOCKER COMPOSE: ${found.reason}. docker/compose.yaml ran on processes only !!!`);
+  const withCompose = { ...engine.env, ...compose?.env };
+  const env = { ...context.runner.env, ...withCompose };
   /** @type {readonly string[]} */
   let tags = [];
   try {
     tags = await buildImages(context.root, env);
-    const runner = { ...context.runner, run: withEnv(context.runner, { ...engine.env, E2E_ON: "containers" }) };
+    const runner = { ...context.runner, run: withEnv(context.runner, { ...withCompose, E2E_ON: "containers" }) };
     const files = ["apps/e2e/test/cluster-", "apps/e2e/test/docker-"];
-    return await vitestLane([...files, "--no-file-parallelism", ...leaveOut("*.nightly.test.ts")])({
+    const out = leaveOut("*.nightly.test.ts", ...(compose ? [] : ["docker-compose*"]));
+    return await vitestLane([...files, "--no-file-parallelism", ...out])({
       ...context,
       runner,
     });
@@ -31,6 +39,7 @@ export async function runInContainers(context) {
     return { passed: 0, failed: 1, skipped: 0 };
   } finally {
     removeImages(tags, env);
+    compose?.close();
     await engine.close();
   }
 }

@@ -1,11 +1,12 @@
 import { spawnSync } from "node:child_process";
 import { obtainNatsServer } from "../nats-server/obtain-nats-server.mjs";
-import { buildNodeImage, buildServerImage } from "./local-images.mjs";
+import { buildComposeImage, buildNodeImage, buildServerImage } from "./local-images.mjs";
 
 const NODE_IMAGE = "nats-e2e-node";
 /** As apps/e2e/src/playground/docker.ts names them. */
 const SERVER_IMAGE = "nats-e2e-server";
 const CLI_IMAGE = "nats-e2e-cli";
+const COMPOSE_IMAGE = "nats-e2e-compose";
 
 /**
  * Builds the images that the container lane runs: servers from local binaries, and the command from docker/Dockerfile on
@@ -16,7 +17,8 @@ const CLI_IMAGE = "nats-e2e-cli";
  */
 export async function buildImages(root, env) {
   const silent = { env, log: () => undefined };
-  buildServerImage(`${SERVER_IMAGE}:newest`, (await obtainNatsServer(silent)).path, env);
+  const server = (await obtainNatsServer(silent)).path;
+  buildServerImage(`${SERVER_IMAGE}:newest`, server, env);
   buildServerImage(`${SERVER_IMAGE}:2.10`, (await obtainNatsServer({ ...silent, series: "2.10" })).path, env);
   buildNodeImage(NODE_IMAGE, env);
   const registry = spawnSync("npm", ["config", "get", "registry"], { encoding: "utf8" }).stdout.trim();
@@ -31,7 +33,8 @@ export async function buildImages(root, env) {
   const build = ["build", "--force-rm", ...flags, "--file", "docker/Dockerfile", "--tag", CLI_IMAGE, "."];
   const { status, stdout, stderr } = spawnSync("docker", build, { cwd: root, env, encoding: "utf8" });
   if (status !== 0) throw new Error(`docker/Dockerfile: ${stdout.slice(-2_000)}\n${stderr.slice(-2_000)}`);
-  return [`${SERVER_IMAGE}:newest`, `${SERVER_IMAGE}:2.10`, CLI_IMAGE, NODE_IMAGE];
+  buildComposeImage(COMPOSE_IMAGE, { base: CLI_IMAGE, server }, env);
+  return [`${SERVER_IMAGE}:newest`, `${SERVER_IMAGE}:2.10`, COMPOSE_IMAGE, CLI_IMAGE, NODE_IMAGE];
 }
 
 /**

@@ -2,17 +2,17 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 
-/** @typedef {{ paths?: readonly string[], copies?: Readonly<Record<string, string>>, dockerfile: readonly string[] }} Contents */
+/** @typedef {{ base?: string, copies: Readonly<Record<string, string>>, dockerfile: readonly string[] }} Contents */
 
 /**
- * Builds an image FROM scratch out of files of this machine, with the libraries they are linked to: for where no image
- * can be pulled.
+ * Builds an image out of files of this machine, with the libraries they are linked to: for where no image can be pulled.
  * @param {string} tag
- * @param {Contents} contents `paths` keep their place, `copies` maps paths in the image to files of this machine
+ * @param {Contents} contents `copies` maps paths in the image to files of this machine
  * @param {NodeJS.ProcessEnv} env names the engine
  */
-function buildFromScratch(tag, { paths = [], copies = {}, dockerfile }, env) {
+function buildFromFiles(tag, { base = "scratch", copies, dockerfile }, env) {
   const folder = mkdtempSync(join(tmpdir(), "local-image-"));
   try {
     const root = join(folder, "root");
@@ -20,12 +20,11 @@ function buildFromScratch(tag, { paths = [], copies = {}, dockerfile }, env) {
       mkdirSync(dirname(join(root, target)), { recursive: true });
       cpSync(realpathSync(source), join(root, target), { recursive: true, dereference: true });
     };
-    const all = [...paths.map((path) => [path, path]), ...Object.entries(copies)];
-    for (const [target = "", source = ""] of all) {
+    for (const [target, source] of Object.entries(copies)) {
       put(source, target);
       for (const library of librariesOf(source)) if (!existsSync(join(root, library))) put(library, library);
     }
-    writeFileSync(join(folder, "Dockerfile"), ["FROM scratch", "COPY root /", ...dockerfile, ""].join("\n"));
+    writeFileSync(join(folder, "Dockerfile"), [`FROM ${base}`, "COPY root /", ...dockerfile, ""].join("\n"));
     execFileSync("docker", ["build", "--quiet", "--tag", tag, folder], { env, stdio: ["ignore", "ignore", "pipe"] });
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -53,7 +52,7 @@ function librariesOf(file) {
  */
 export function buildServerImage(tag, binary, env) {
   const copies = { "/nats-server": binary };
-  buildFromScratch(tag, { copies, dockerfile: ['ENTRYPOINT ["/nats-server"]'] }, env);
+  buildFromFiles(tag, { copies, dockerfile: ['ENTRYPOINT ["/nats-server"]'] }, env);
 }
 
 /** What scripts of npm packages call. */
@@ -79,5 +78,22 @@ export function buildNodeImage(tag, env) {
     "ENV PATH=/usr/local/bin:/usr/bin:/bin NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt",
     `RUN node -e 'const fs = require("fs"); fs.mkdirSync("/tmp", { recursive: true, mode: 0o1777 }); fs.symlinkSync("../lib/node_modules/npm/bin/npm-cli.js", "/usr/local/bin/npm")'`,
   ];
-  buildFromScratch(tag, { copies, dockerfile }, env);
+  buildFromFiles(tag, { copies, dockerfile }, env);
+}
+
+/**
+ * What docker/compose.yaml pulls, in one image: a server, the `wget` of its health check and the command `nats`.
+ * @param {string} tag
+ * @param {{ base: string, server: string }} parts an image of nats-pipeline, and a nats-server
+ * @param {NodeJS.ProcessEnv} env
+ */
+export function buildComposeImage(tag, { base, server }, env) {
+  const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
+  const copies = {
+    "/nats-server": server,
+    "/usr/local/bin/nats": here("nats.mjs"),
+    "/usr/local/bin/wget": here("wget.mjs"),
+  };
+  const dockerfile = ["USER 0", "HEALTHCHECK NONE", 'ENTRYPOINT ["/nats-server"]'];
+  buildFromFiles(tag, { base, copies, dockerfile }, env);
 }

@@ -7,6 +7,8 @@ const run = promisify(execFile);
 export const images = {
   server: (series: string): string => `nats-e2e-server:${series}`,
   cli: "nats-e2e-cli",
+  /** What docker/compose.yaml pulls. */
+  compose: "nats-e2e-compose",
 } as const;
 
 /** Runs `docker …` and gives what it prints. Rejects with the command and what it says against it. */
