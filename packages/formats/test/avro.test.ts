@@ -294,6 +294,24 @@ describe("payloads made to harm", () => {
 
 describe("containers", () => {
   const schema = defineSchema({ n: "BIGINT" });
+  test("blocks that are small each are refused when they unpack to too much together", async () => {
+    const large = Buffer.alloc(40 * 1024 * 1024);
+    const datum = deflateRawSync(avsc.Type.forSchema("bytes").toBuffer(large), { level: 1 });
+    const map = avsc.Type.forSchema({ type: "map", values: "bytes" });
+    const text = record(["b", "bytes"]);
+    const meta = map.toBuffer({ "avro.schema": Buffer.from(text), "avro.codec": Buffer.from("deflate") });
+    const sync = Buffer.alloc(16, 7);
+    const long = avsc.Type.forSchema("long");
+    const block = Buffer.concat([long.toBuffer(1), long.toBuffer(datum.length), datum, sync]);
+    const file = (blocks: number): Buffer =>
+      Buffer.concat([Buffer.from("Obj\u0001"), meta, sync, ...Array<Buffer>(blocks).fill(block)]);
+    const columns = defineSchema({ b: "BYTEA" });
+    expect(await decode({}, columns, file(1))).toHaveLength(1);
+    expect(await failure(() => decode({}, columns, file(2)))).toContain(
+      "do not inflate, or to more than 67108864 bytes",
+    );
+  });
+
   test("every codec and many records; a bomb, an unknown codec and a torn file are refused", async () => {
     const text = record(["n", ["null", "long"]]);
     const block = Buffer.from([2, 2, 2, 4, 0]);
@@ -316,10 +334,13 @@ describe("containers", () => {
     expect(await decode({}, schema, file("null", block))).toEqual(rows);
     expect(await decode({}, schema, file("deflate", deflateRawSync(block)))).toEqual(rows);
     const bomb = file("deflate", deflateRawSync(Buffer.alloc(100 * 1024 * 1024)), 1);
-    expect(await failure(() => decode({}, schema, bomb))).toContain("a block does not inflate, or to more than");
+    expect(await failure(() => decode({}, schema, bomb))).toContain("its blocks do not inflate, or to more than");
     expect(await failure(() => decode({}, schema, file("zstandard", block)))).toContain(
       "its codec is zstandard; null, deflate, snappy are read",
     );
+    const zeros = deflateRawSync(Buffer.alloc(40 * 1024 * 1024));
+    const crowd = file("deflate", zeros, 40 * 1024 * 1024);
+    expect(await failure(() => decode({}, schema, crowd))).toContain("it holds more than 4194304 records");
     const literal = Buffer.from([block.length, (block.length - 1) << 2, ...block]);
     const sum = Buffer.alloc(4);
     sum.writeUInt32BE(crc32(block));

@@ -66,6 +66,15 @@ describe("debezium_json", () => {
     expect(await decode(debeziumJson, {}, columns, event)).toEqual([row]);
     expect(await decode(debeziumJson, {}, columns, { schema: {}, payload: { ...event, op: "r" } })).toEqual([row]);
   });
+  test("a DECIMAL keeps its digits, also inside of a STRUCT or an array", async () => {
+    const digits = "123456789012345678.91";
+    const event = Buffer.from(`{"after":{"d":${digits},"s":{"d":[${digits}]}},"op":"c"}`);
+    const nested = { d: "DECIMAL(20, 2)", s: "STRUCT<d DECIMAL(20, 2)[]>" };
+    for (const columns of [nested, { s: nested.s }]) {
+      const [row] = await decode(debeziumJson, { decimalEncoding: "number" }, columns, event);
+      expect(row).toMatchObject({ s: { d: [digits] } });
+    }
+  });
   test("updates and deletes with is_retract, else an error that says so", async () => {
     const update = { before: { ...after, price: null }, after, op: "u" };
     const retracting = { ...columns, is_retract: "BOOLEAN" };

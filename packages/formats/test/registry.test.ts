@@ -274,6 +274,9 @@ describe("formats with a registry", () => {
       "applies only to avro.confluent_schema_registry = true",
     );
     const flag = { avro: { confluentSchemaRegistry: true } };
+    expect(await given({ ...flag, schemaRegistry: { endpoint: "http://h", password: "p" } })).toContain(
+      '"schema_registry.password" needs "schema_registry.username"',
+    );
     expect(
       await given({ ...flag, schemaRegistry: { endpoint: "http://h", username: "u", bearerToken: "t" } }),
     ).toContain("exclude each other");

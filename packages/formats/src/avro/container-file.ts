@@ -8,16 +8,19 @@ import { overrun, type Tap } from "./guarded-tap.js";
 import { parseAvroSchema } from "./schema-model.js";
 import { unsnappy } from "./snappy.js";
 
-/** The largest block that a packed one may unpack to. */
-const maxBlockBytes = 64 * 1024 * 1024;
+/** What the blocks of one payload may unpack to, all together. */
+const maxUnpackedBytes = 64 * 1024 * 1024;
+
+/** Rows of one payload: packed, a record may take less than a bit, and its row takes a hundred bytes. */
+const maxRecords = 2 ** 22;
 
 const magic = Buffer.from([0x4f, 0x62, 0x6a, 0x01]);
 const SYNC_BYTES = 16;
 
 const metadataSchema = parseAvroSchema('{"type":"map","values":"bytes"}', "the file header");
 
-/** How the blocks of a file are packed: from what is stored to the data. */
-const codecs: { readonly [name: string]: ((stored: Buffer) => Buffer) | undefined } = {
+/** How the blocks of a file are packed: from what is stored to the data, of which there may be so much. */
+const codecs: { readonly [name: string]: ((stored: Buffer, maxBytes: number) => Buffer) | undefined } = {
   null: (stored) => stored,
   deflate: inflate,
   snappy: uncompress,
@@ -45,12 +48,17 @@ export function createContainerReader(
       throw badFile(`its codec is ${named}; ${Object.keys(codecs).join(", ")} are read`);
     }
     const datum = readerOf(schema?.toString() ?? "");
+    let room = maxUnpackedBytes;
+    let left = maxRecords;
     while (tap.pos < payload.length) {
       const count = cut(() => tap.readLong());
       const size = cut(() => tap.readLong());
       const stored = take(tap, size);
-      const block = unpack(stored);
+      const block = unpack(stored, room);
+      if (block !== stored) room -= block.length;
       if (count < 0 || count > Math.max(block.length, 1)) throw badFile("a block's count is wrong");
+      left -= count;
+      if (left < 0) throw badFile(`it holds more than ${maxRecords} records`);
       let at = 0;
       for (let i = 0; i < count; i++) {
         rows.push(datum.read(block, at));
@@ -101,20 +109,23 @@ function cut<T>(read: () => T): T {
   }
 }
 
-function inflate(stored: Buffer): Buffer {
+function inflate(stored: Buffer, maxBytes: number): Buffer {
   try {
-    return inflateRawSync(stored, { maxOutputLength: maxBlockBytes });
+    // Node takes no limit of zero.
+    return inflateRawSync(stored, { maxOutputLength: Math.max(maxBytes, 1) });
   } catch {
-    throw badFile(`a block does not inflate, or to more than ${maxBlockBytes} bytes`);
+    throw badFile(`its blocks do not inflate, or to more than ${maxUnpackedBytes} bytes`);
   }
 }
 
 /** A Snappy block, and behind it the CRC-32 of the data. */
-function uncompress(stored: Buffer): Buffer {
+function uncompress(stored: Buffer, maxBytes: number): Buffer {
   const end = stored.length - 4;
-  const data = end < 0 ? undefined : unsnappy(stored.subarray(0, end), maxBlockBytes);
+  const data = end < 0 ? undefined : unsnappy(stored.subarray(0, end), maxBytes);
   if (data !== undefined && crc32(data) === stored.readUInt32BE(end)) return data;
-  throw badFile(`a block is no Snappy block, does not match its checksum, or has more than ${maxBlockBytes} bytes`);
+  throw badFile(
+    `a block is no Snappy block, does not match its checksum, or they have more than ${maxUnpackedBytes} bytes`,
+  );
 }
 
 function badFile(reason: string): ConnectorError {

@@ -13,6 +13,7 @@ import { compileReader } from "./column-readers.js";
 import { compileWriter, type JsonWriting } from "./column-writers.js";
 import { connectSchema, payloadOf } from "./connect-schema.js";
 import { checkTimestamps } from "./encode-json.js";
+import { digitsToKeep } from "./exact-numbers.js";
 import { JsonBytes } from "./json-bytes.js";
 import { readDocument } from "./json-document.js";
 
@@ -48,7 +49,7 @@ export function createDebeziumDecoder(schema: ConnectionSchema, { decimalEncodin
     }
     return op === "u" ? [side("before", true), side("after", false)] : [side("before", true)];
   };
-  const exact = columns.some(({ type }) => type.kind === "decimal") ? () => true : undefined;
+  const exact = digitsToKeep(columns);
   return {
     decode(payload, rows) {
       rows.push(...readDocument(decodeUtf8(payload), rowsOf, exact));

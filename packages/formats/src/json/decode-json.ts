@@ -1,9 +1,9 @@
-import { type ConnectionSchema, ConnectorError, type Decoder, kindOf, type SqlType } from "@x/connector-api";
+import { type ConnectionSchema, ConnectorError, type Decoder, kindOf } from "@x/connector-api";
 import { decodeUtf8 } from "../strict-utf8.js";
 import { compileReader } from "./column-readers.js";
 import type { JsonWriting } from "./column-writers.js";
 import { payloadOf } from "./connect-schema.js";
-import { mayLoseDigits } from "./exact-numbers.js";
+import { digitsToKeep } from "./exact-numbers.js";
 import { readDocument } from "./json-document.js";
 
 /** How documents are read. */
@@ -23,23 +23,10 @@ export function createJsonDecoder(schema: ConnectionSchema, reading: JsonReading
     });
   };
   const read = reading.includeSchema ? (document: unknown) => readObject(payloadOf(document)) : readObject;
-  const exact = schema.columns.some(({ type }) => holdsDecimal(type)) ? mayLoseDigits : undefined;
+  const exact = digitsToKeep(schema.columns);
   return {
     decode(payload, rows) {
       rows.push(readDocument(decodeUtf8(payload), read, exact));
     },
   };
-}
-
-function holdsDecimal(type: SqlType): boolean {
-  switch (type.kind) {
-    case "decimal":
-      return true;
-    case "array":
-      return holdsDecimal(type.element);
-    case "struct":
-      return type.fields.some((field) => holdsDecimal(field.type));
-    default:
-      return false;
-  }
 }

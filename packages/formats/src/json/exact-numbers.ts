@@ -1,4 +1,4 @@
-import { exactIntegerOf, parseExactJson } from "@x/connector-api";
+import { type Column, exactIntegerOf, parseExactJson, type SqlType } from "@x/connector-api";
 
 /** Thrown by a reader whose number lost digits in `JSON.parse`: the caller parses the text again with {@link parseExact}. */
 export const needsExact: unique symbol = Symbol("needsExact");
@@ -18,6 +18,24 @@ export class ExactNumber {
  */
 export function parseExact(text: string): unknown {
   return parseExactJson(text, (number) => exactIntegerOf(number) ?? new ExactNumber(number));
+}
+
+/** Tells of a text whether a column would keep digits that `JSON.parse` drops; undefined when no column would. */
+export function digitsToKeep(columns: readonly Column[]): ((text: string) => boolean) | undefined {
+  return columns.some(({ type }) => holdsDecimal(type)) ? mayLoseDigits : undefined;
+}
+
+function holdsDecimal(type: SqlType): boolean {
+  switch (type.kind) {
+    case "decimal":
+      return true;
+    case "array":
+      return holdsDecimal(type.element);
+    case "struct":
+      return type.fields.some((field) => holdsDecimal(field.type));
+    default:
+      return false;
+  }
 }
 
 /**

@@ -27,6 +27,7 @@ export function registryFromOptions(options: ConnectorOptions, flag: string): Re
   }
   options.declare(names.map((name) => `schema_registry.${name}`));
   options.exclusive(["schema_registry.username", "schema_registry.bearer_token"]);
+  options.exclusive(["schema_registry.password", "schema_registry.bearer_token"]);
   options.pullString("schema_registry.endpoint");
   const text = (name: string): string | undefined => options.pullTemplate(`schema_registry.${name}`);
   return parseRegistry({
@@ -52,6 +53,11 @@ export function parseRegistry(value: unknown): RegistrySettings {
   }
   if (settings.endpoint === undefined)
     throw new ConnectorError("OPTION_INVALID", "format.schemaRegistry.endpoint: expected an address, got nothing");
+  if (settings.password !== undefined && settings.username === undefined) {
+    throw new ConnectorError("OPTION_MISSING", 'option "schema_registry.password" needs "schema_registry.username"', {
+      context: { option: "schema_registry.username" },
+    });
+  }
   if (given.autoRegister === true) settings.autoRegister = true;
   return settings as RegistrySettings;
 }
