@@ -22,6 +22,7 @@ const entrants: Readonly<Record<string, () => Promise<OpenEntrant>>> = {
   "async-nats sink": async () => (await import("../baselines/native-sink.js")).nativeSink("async-nats"),
   "ours source": async () => (await import("../ours/source.js")).ourSource,
   "ours sink": async () => (await import("../ours/sink.js")).ourSink,
+  "ours sink operator": async () => (await import("../ours/operator-sink.js")).ourSinkOperator,
   "ours by hand": async () => (await import("../ours/by-hand.js")).ourPipelineByHand,
   "ours processes": async () => (await import("../ours/processes.js")).ourProcesses,
   "ours pipeline": async () => (await import("../ours/pipeline.js")).ourPipeline,

@@ -3,7 +3,7 @@ import type { Bench } from "../bench.js";
 import type { Outcome } from "../contest/outcome.js";
 import { clientCode } from "./client-code.js";
 
-/** Writing rows into a stream with `openSink`, until the last one is acknowledged. */
+/** Writing rows into a stream with `openSink`, and exactly once with the operator, until the last one is acknowledged. */
 export async function sinkLane(bench: Bench): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
   if (bench.short) console.error("sink: SKIPPED the clients in C, Go and Rust: the short run leaves them out");
@@ -16,12 +16,15 @@ export async function sinkLane(bench: Bench): Promise<Outcome[]> {
         writes: 1,
         entrants: {
           "json rows": bench.job("ours sink", size, "json", count),
+          "at least once": bench.job("ours sink operator", size, "json", count),
+          "exactly once": bench.job("ours sink operator", size, "json", count, { delivery: "exactly_once" }),
           floor: bench.job("floor sink", size, "json", count),
           ...Object.fromEntries(native.map((name) => [name, bench.job(`${name} sink`, size, "json", count)])),
           ...others.entrants,
         },
         ratios: [
           ["json rows", "floor"],
+          ["exactly once", "at least once"],
           ...native.map((name) => ["json rows", name] as const),
           ...native.map((name) => ["floor", name] as const),
           ...others.ratios,
