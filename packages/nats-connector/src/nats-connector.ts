@@ -30,9 +30,6 @@ import {
 } from "@x/nats-auth";
 import { createKvCheckpoints } from "./checkpoints.js";
 import * as connections from "./connection-config.js";
-import { autocomplete } from "./connection-test/autocomplete.js";
-import { testConnection, testTable } from "./connection-test/test-table.js";
-import { openDeadLetterBox } from "./dead-letter/dead-letter-box.js";
 import { describeProfile } from "./describe-profile.js";
 import { type AckFloor, openAckFloor } from "./direct/ack-floor.js";
 import { icon } from "./icon.js";
@@ -47,11 +44,7 @@ import type { NatsClient } from "./nats-client.js";
 import type { DialAuthenticator, LinkContext } from "./open-connection.js";
 import { compact, describeStored } from "./parse-stored.js";
 import { createPayloadFormats, type PayloadFormat } from "./payload-formats.js";
-import { explainFacts } from "./preflight/explain.js";
-import { judge } from "./preflight/preflight.js";
-import { readFacts } from "./preflight/read-facts.js";
 import { createProfileConnections } from "./profile-connections.js";
-import { createMissing } from "./provision/create-missing.js";
 import { parseTable, type TableConfig, tableSchema, tableTypeOf, withRateLimit } from "./table-config.js";
 import { declareTableOptions, rateLimitFromOptions, tableFromOptions } from "./table-options.js";
 import { metadataFieldsOf } from "./table-schema.js";
@@ -84,6 +77,17 @@ export interface NatsConnector extends Connector<Profile, TableConfig> {
     pinned?: SourceSnapshot,
   ): Promise<AckFloor>;
 }
+
+/** What a running pipeline never needs is loaded when it is asked for: a start to the first row goes without it. */
+const later = {
+  autocomplete: () => import("./connection-test/autocomplete.js"),
+  deadLetters: () => import("./dead-letter/dead-letter-box.js"),
+  explain: () => import("./preflight/explain.js"),
+  facts: () => import("./preflight/read-facts.js"),
+  preflight: () => import("./preflight/preflight.js"),
+  provision: () => import("./provision/create-missing.js"),
+  tests: () => import("./connection-test/test-table.js"),
+};
 
 /** The connector behind `connector = 'nats'`, for hosts and engines. Does no I/O by itself; its operators connect. */
 export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
@@ -214,14 +218,18 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
         table,
       ),
     makeOperator: operatorOf,
-    createMissing: (plan, signal) => createMissing(plan, dialler, signal),
-    openDeadLetters: (profile, place, signal) => openDeadLetterBox(place, dialler(profile), signal),
+    createMissing: async (plan, signal) => (await later.provision()).createMissing(plan, dialler, signal),
+    async openDeadLetters(profile, place, signal) {
+      const { openDeadLetterBox } = await later.deadLetters();
+      return openDeadLetterBox(place, dialler(profile), signal);
+    },
     makeReplay(plan, range) {
       if (plan.config.format === undefined) throw new ConnectorError("OPTION_MISSING", "config.format is required");
       const { openDecoder } = payloads.payload(plan.config.format, plan.schema);
       return makeReplay(plan, range, { connect: dialler(plan.profile).connect, openDecoder });
     },
-    test(name, profile, table, schema, signal, config) {
+    async *test(name, profile, table, schema, signal, config) {
+      const { testTable } = await later.tests();
       const { format, metadataFields = [] } = config ?? {};
       const known = format !== undefined && schema !== undefined && config !== undefined;
       const opened = (): PayloadFormat => {
@@ -229,7 +237,7 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
         payloads.check(table, format, metadataFields, schema);
         return payloads.payload(format, schema);
       };
-      return testTable(
+      yield* testTable(
         {
           ...{ name, table, schema, config },
           dialler: dialler(profile),
@@ -240,12 +248,20 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
         signal,
       );
     },
-    testProfile: (profile, signal) => testConnection(dialler(profile), signal),
-    autocomplete: (profile, signal) => autocomplete(dialler(profile), signal),
+    async *testProfile(profile, signal) {
+      yield* (await later.tests()).testConnection(dialler(profile), signal);
+    },
+    autocomplete: async (profile, signal) => (await later.autocomplete()).autocomplete(dialler(profile), signal),
     moveSplit: ({ name, profile, table }, state, place, signal) =>
       withLink(name, dialler(profile), signal, ({ api }) => moveSplit(api, table, state, place, signal)),
-    explain: async (plan, signal) => explainFacts(await readFacts(plan, dialler, signal)),
-    preflight: async (plan, signal) => judge(await readFacts(plan, dialler, signal)),
+    async explain(plan, signal) {
+      const [{ explainFacts }, { readFacts }] = await Promise.all([later.explain(), later.facts()]);
+      return explainFacts(await readFacts(plan, dialler, signal));
+    },
+    async preflight(plan, signal) {
+      const [{ judge }, { readFacts }] = await Promise.all([later.preflight(), later.facts()]);
+      return judge(await readFacts(plan, dialler, signal));
+    },
     profileFromOptions(options) {
       options.declare(connections.connectionOptions);
       const profile = pullConnection(options, undefined);

@@ -1,6 +1,4 @@
 import { ConnectorError, type Format } from "@x/connector-api";
-import { openAvroDecoder } from "../avro/open-decoder.js";
-import { openAvroEncoder } from "../avro/open-encoder.js";
 import { compactFields, requireColumns, StoredFormat } from "../format-options.js";
 import { parseRegistry, type RegistrySettings, registryFromOptions } from "../schema/registry-options.js";
 import { valueColumn } from "../value-column.js";
@@ -73,8 +71,9 @@ export const avro = {
       valueColumn(schema, "avro.into_unstructured_json", { text: "TEXT", json: "JSON" });
     else requireColumns(schema, "avro", "avro.into_unstructured_json");
   },
-  openDecoder: (options, context) => openAvroDecoder(options, context),
-  openEncoder: (options, context) => openAvroEncoder(options, context),
+  // Loaded by who uses it: a program of another format starts without it.
+  openDecoder: async (options, context) => (await import("../avro/open-decoder.js")).openAvroDecoder(options, context),
+  openEncoder: async (options, context) => (await import("../avro/open-encoder.js")).openAvroEncoder(options, context),
 } as const satisfies Format<AvroOptions>;
 
 function check(options: AvroOptions): AvroOptions {

@@ -1,6 +1,5 @@
 import type { Format } from "@x/connector-api";
 import { compactFields, requireColumns, StoredFormat } from "../format-options.js";
-import { openProtobufDecoder, openProtobufEncoder } from "../protobuf/open-protobuf.js";
 import { parseRegistry, type RegistrySettings, registryFromOptions } from "../schema/registry-options.js";
 import { valueColumn } from "../value-column.js";
 
@@ -65,6 +64,13 @@ export const protobuf = {
       valueColumn(schema, "proto.into_unstructured_json", { text: "TEXT", json: "JSON" });
     else requireColumns(schema, "protobuf", "proto.into_unstructured_json");
   },
-  openDecoder: (options, context) => openProtobufDecoder(options, context),
-  openEncoder: (options, context) => openProtobufEncoder(options, context),
+  // Loaded by who uses it: a program of another format starts without it.
+  async openDecoder(options, context) {
+    const { openProtobufDecoder } = await import("../protobuf/open-protobuf.js");
+    return openProtobufDecoder(options, context);
+  },
+  async openEncoder(options, context) {
+    const { openProtobufEncoder } = await import("../protobuf/open-protobuf.js");
+    return openProtobufEncoder(options, context);
+  },
 } as const satisfies Format<ProtobufOptions>;
