@@ -70,6 +70,7 @@ const kinds: Record<string, Kind> = {
     output: { allow_atomic: true },
   },
   "exactly once, in a chain": { sink: `${intoStream}, delivery = 'exactly_once', 'sink.sole_writer' = true` },
+  "exactly once, by ids": { sink: `${intoStream}, delivery = 'exactly_once', 'sink.sole_writer' = false` },
   "exactly once, from several splits": {
     source: `${fromStream}, partitions = 2, 'partition.token' = 2`,
     sink: `${intoStream}, delivery = 'exactly_once'`,

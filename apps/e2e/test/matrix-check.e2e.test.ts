@@ -60,7 +60,11 @@ const cases: Readonly<Record<string, Case>> = {
     finds: () => ["error filter-matches-nothing"],
     startsOn: ["2.10", "newest"],
   },
-  exactly_once: { sink: EXACTLY_ONCE, finds: only(["2.9", "2.10"], "error exactly-once-impossible") },
+  exactly_once: { sink: EXACTLY_ONCE, finds: () => ["error exactly-once-impossible"] },
+  shared_with_others: {
+    sink: `${EXACTLY_ONCE}, 'sink.sole_writer' = false`,
+    finds: only(["2.9", "2.10"], "error exactly-once-impossible"),
+  },
   in_batches: {
     output: { allow_atomic: true },
     sink: EXACTLY_ONCE,

@@ -107,10 +107,10 @@ const jetStreamSink = z.strictObject({
     ["bills.__progress.{pipeline}.{split}"],
   ),
   soleWriter: documented(
-    z.boolean().default(false),
+    z.boolean().optional(),
     "sink.sole_writer",
     "Sole writer",
-    "Nobody else writes into the stream: exactly_once then works on every server, by a chain of expected sequences.",
+    "For a stream without atomic batches. true: nobody else writes into it, so exactly_once works on every server, by a chain of expected sequences. false: others do, so it works from server 2.11 on, by ids within the stream's duplicate window.",
   ),
   messageId: documented(
     z.string().optional(),

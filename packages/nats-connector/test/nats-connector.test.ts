@@ -98,8 +98,9 @@ describe("options", () => {
     expect(table({ ...exact, "exactly_once.progress_subject": "out.p" })).toMatchObject({
       delivery: "exactly_once",
       progressSubject: "out.p",
-      soleWriter: false,
     });
+    expect(table(exact)).not.toHaveProperty("soleWriter");
+    expect(table({ ...exact, "sink.sole_writer": "false" })).toMatchObject({ soleWriter: false });
     expect(code({ ...sink, delivery: "exactly_once" })).toMatch(/^OPTION_CONFLICT: .*exactly_once.*"stream"/);
     for (const [name, value] of [
       ["exactly_once.progress_subject", "out.p"],

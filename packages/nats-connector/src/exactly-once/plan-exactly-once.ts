@@ -37,8 +37,9 @@ export type ExactlyOncePlan =
     };
 
 /**
- * Chooses how a sink keeps outputs and progress together: `atomic` where server and stream can, else `chain` for a
- * declared sole writer, else `fenced-msgid`. Pure: `explain` shows what `run` will do.
+ * Chooses how a sink keeps outputs and progress together: `atomic` where server and stream can, else what the table
+ * declares: `chain` for a sole writer, `fenced-msgid` for a stream shared with others, whose promise ends with the
+ * duplicate window and is therefore never a silent second choice. Pure: `explain` shows what `run` will do.
  */
 export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   const { table, stream, server, splits } = request;
@@ -52,7 +53,6 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   const notes = notesOn(stream);
   const { soleWriter, messageId } = table;
   const unfitForIds = unfitnessForIds(request);
-
   if (isFit && server.atomicBatches && stream.allow_atomic === true) {
     const ids = messageId === undefined ? [] : ["message_id is not sent: the transaction makes it superfluous"];
     const because = "outputs and progress are committed in one atomic batch";
@@ -62,7 +62,7 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
     const because = "each output expects the one before it, since sink.sole_writer = true";
     return { mode: "chain", because, progress, notes };
   }
-  if (isFit && unfitForIds.length === 0) {
+  if (isFit && soleWriter !== undefined && unfitForIds.length === 0) {
     const because =
       "each output has an id and expects that nobody has taken over; what lies behind the progress is read";
     return { mode: "fenced-msgid", because, progress, notes: [...notes, ...notesOnIds(request)] };
@@ -73,20 +73,13 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   if (soleWriter && splits.length > 1) {
     reasons.push(`sink.sole_writer = true works for one split, and the source has ${splits.length}`);
   }
-  reasons.push(...unfitForIds.map(({ reason }) => reason));
+  if (soleWriter !== undefined) reasons.push(...unfitForIds.map(({ reason }) => reason));
   const wanted = missing.flatMap((subject) => subject ?? []);
   const subjects = wanted.length === 0 ? {} : { subjects: [...(stream.subjects ?? []), ...wanted] };
   return {
     mode: undefined,
     reasons,
-    remedies: [
-      ...unfit.map(({ remedy }) => remedy),
-      ...remediesOf(
-        request,
-        missing,
-        unfitForIds.flatMap(({ remedy }) => remedy ?? []),
-      ),
-    ],
+    remedies: [...unfit.map(({ remedy }) => remedy), ...remediesOf(request, missing, unfitForIds)],
     streamSettings: server.atomicBatches ? { allow_atomic: true, allow_rollup_hdrs: true, ...subjects } : {},
   };
 }
@@ -164,7 +157,7 @@ function notesOnIds({ server, stream, table }: ExactlyOnceRequest): readonly str
 function remediesOf(
   { table, server, stream, splits }: ExactlyOnceRequest,
   missing: readonly (string | undefined)[],
-  ofIds: readonly string[],
+  unfitForIds: readonly { readonly remedy?: string }[],
 ): readonly string[] {
   const remedies: string[] = [];
   const wanted = missing.flatMap((subject) => (subject === undefined ? [] : [`"${subject}"`]));
@@ -177,6 +170,10 @@ function remediesOf(
   if (!table.soleWriter && splits.length === 1) {
     remedies.push("or declare sink.sole_writer = true when nobody else writes into the stream");
   }
+  if (table.soleWriter === undefined && unfitForIds.length === 0) {
+    remedies.push("or sink.sole_writer = false when others do: ids then tell outputs apart, within duplicate_window");
+  }
+  const ofIds = table.soleWriter === undefined ? [] : unfitForIds.flatMap(({ remedy }) => remedy ?? []);
   return [...remedies, ...ofIds.map((remedy) => `or ${remedy}`), "or take delivery = 'at_least_once'"];
 }
 

@@ -9,7 +9,7 @@ import { promiseOf } from "./promise.js";
 export function explainFacts(facts: Facts): Explanation {
   const { source, sink } = facts;
   return {
-    promise: promiseOf({ source: source?.table, sink: sink?.table }),
+    promise: promiseOf(facts),
     ...(source === undefined ? {} : { source: explainSource(source, facts) }),
     ...(sink === undefined ? {} : { sink: explainSink(sink, facts) }),
     notes: notesOn(facts),

@@ -15,7 +15,7 @@ export function judge(facts: Facts, by: readonly Rule[] = rules): Preflight {
     }));
   });
   return {
-    promise: promiseOf({ source: facts.source?.table, sink: facts.sink?.table }),
+    promise: promiseOf(facts),
     findings: findings.sort((a, b) => gravity.indexOf(a.severity) - gravity.indexOf(b.severity)),
     rules: by.map(({ id }) => id),
   };

@@ -1,13 +1,15 @@
-import type { TableConfig } from "../table-config.js";
+import { planOf } from "./exactly-once-rules.js";
+import type { Facts } from "./facts.js";
 
-/** What the options of a pipeline promise, in words. A side that is not NATS is undefined. */
-export function promiseOf(sides: {
-  readonly source: TableConfig | undefined;
-  readonly sink: TableConfig | undefined;
-}): string {
-  const { source, sink } = sides;
-  const delivery = sink !== undefined && "delivery" in sink ? sink.delivery : "at_least_once";
-  if (source?.type === "core-source" || delivery === "at_most_once") return "at most once";
-  if (delivery === "exactly_once") return "exactly once, in order";
-  return "at least once, in order";
+/** What a pipeline promises, in words. */
+export function promiseOf(facts: Facts): string {
+  const { source, sink } = facts;
+  const delivery = sink !== undefined && "delivery" in sink.table ? sink.table.delivery : "at_least_once";
+  if (source?.table.type === "core-source" || delivery === "at_most_once") return "at most once";
+  if (delivery !== "exactly_once") return "at least once, in order";
+  const isByIds =
+    sink?.kind === "jetstream-sink" &&
+    sink.stream !== undefined &&
+    planOf({ ...sink, stream: sink.stream }, facts).mode === "fenced-msgid";
+  return isByIds ? "exactly once" : "exactly once, in order";
 }

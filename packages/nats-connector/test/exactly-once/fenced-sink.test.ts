@@ -12,6 +12,7 @@ import {
   positionOf,
   progress,
   type Worker,
+  type WorkerOptions,
 } from "./exactly-once-fixture.ts";
 
 let server: NatsServer;
@@ -30,6 +31,8 @@ beforeEach(async () => {
   await observer.createStream({ name: "OUT", allow_rollup_hdrs: true });
 });
 
+const open = (url: string, options: WorkerOptions = {}) => openWorker(url, { soleWriter: false, ...options });
+
 /** Where the next worker goes on. */
 const nextOf = ({ committed }: Worker): number => Number.parseInt(String(committed?.get("0") ?? "0"), 10) + 1;
 const byInput = (found: readonly string[]): string[] => found.toSorted((a, b) => Number(a) - Number(b));
@@ -40,7 +43,7 @@ const forget = () => sleep(600);
 
 describe("outputs with ids and a fence", () => {
   it("are written in order beside others' messages; progress says whether anything may lie beyond it", async () => {
-    const first = await openWorker(server.url, { instance: "first" });
+    const first = await open(server.url, { instance: "first" });
     expect(first.committed).toEqual(new Map());
     for (let from = 1; from <= 3000; from += 500) {
       await first.write(inputs(from, from + 499));
@@ -54,7 +57,7 @@ describe("outputs with ids and a fence", () => {
     expect(told).not.toHaveProperty("open");
     await first.sink.close();
 
-    const second = await openWorker(server.url, { instance: "second" });
+    const second = await open(server.url, { instance: "second" });
     expect(second.committed).toEqual(new Map([["0", positionOf(3000)]]));
     await second.write(
       inputs(3001, 3100),
@@ -75,7 +78,7 @@ describe("outputs with ids and a fence", () => {
     await using proxy = await startFaultProxy({ target: server.url });
     let from = 1;
     for (let run = 0; run < 4; run++) {
-      const worker = await openWorker(proxy.url);
+      const worker = await open(proxy.url);
       from = nextOf(worker);
       await worker.write(inputs(from, from + 99, fanOut));
       if (run % 2 === 1) await worker.flush();
@@ -86,7 +89,7 @@ describe("outputs with ids and a fence", () => {
       await worker.sink.close();
       await forget();
     }
-    const last = await openWorker(server.url);
+    const last = await open(server.url);
     from = nextOf(last);
     await last.write(inputs(from, from + 399, fanOut));
     await last.flush();
@@ -96,17 +99,17 @@ describe("outputs with ids and a fence", () => {
   });
 
   it("of one more start, before those found are passed, are found again", async () => {
-    const first = await openWorker(server.url);
+    const first = await open(server.url);
     await first.write(inputs(1, 100));
     await expect.poll(() => first.counters.rowsOut).toBe(100);
     await first.sink.close();
-    const second = await openWorker(server.url);
+    const second = await open(server.url);
     await second.write(inputs(1, 10));
     await second.flush();
     expect(second.counters.rowsOut).toBe(0);
     expect(await progress(observer)).toMatchObject([{ position: positionOf(10), open: { after: 2 } }]);
     await second.sink.close();
-    const third = await openWorker(server.url);
+    const third = await open(server.url);
     await third.write(inputs(11, 120));
     await third.flush();
     await third.sink.close();
@@ -115,7 +118,7 @@ describe("outputs with ids and a fence", () => {
   });
 
   it("of an older instance are refused from the moment a newer one has claimed, however busy it is", async () => {
-    const older = await openWorker(server.url, { instance: "older" });
+    const older = await open(server.url, { instance: "older" });
     let next = 1;
     const busy = (async () => {
       for (;;) {
@@ -126,7 +129,7 @@ describe("outputs with ids and a fence", () => {
     })();
     const stopped = expect(busy).rejects.toMatchObject({ code: "FENCED", message: expect.stringContaining("newer") });
     await expect.poll(() => older.counters.rowsOut, { timeout: 10_000 }).toBeGreaterThan(2000);
-    const newer = await openWorker(server.url, { instance: "newer" });
+    const newer = await open(server.url, { instance: "newer" });
     await stopped;
     const from = nextOf(newer);
     expect(from).toBe(1);
@@ -139,7 +142,7 @@ describe("outputs with ids and a fence", () => {
 
   it("reach the stream once when acknowledgements are lost, late, and the server is killed", async () => {
     await using proxy = await startFaultProxy({ target: server.url });
-    const worker = await openWorker(proxy.url, { ackTimeoutMs: 500, maxInFlight: 1500 });
+    const worker = await open(proxy.url, { ackTimeoutMs: 500, maxInFlight: 1500 });
     let next = 1;
     const write = async (count: number): Promise<void> => {
       await worker.write(inputs(next, next + count - 1));
@@ -174,7 +177,7 @@ describe("outputs with ids and a fence", () => {
     await observer.api("STREAM.DELETE.OUT");
     await observer.createStream(shortWindow);
     await using proxy = await startFaultProxy({ target: server.url });
-    const worker = await openWorker(proxy.url, { ackTimeoutMs: 300 });
+    const worker = await open(proxy.url, { ackTimeoutMs: 300 });
     await worker.write(inputs(1, 100));
     await worker.flush();
     await worker.write(inputs(101, 110));
@@ -191,7 +194,7 @@ describe("outputs with ids and a fence", () => {
       message: expect.stringContaining("duplicate_window"),
     });
     await worker.sink.close();
-    const next = await openWorker(server.url);
+    const next = await open(server.url);
     await next.write(inputs(nextOf(next), 300));
     await next.flush();
     expect(await notes(observer)).toEqual(expected(300));
@@ -203,7 +206,7 @@ describe("a start with ids refuses", () => {
   it("what it cannot prove any more: messages behind old progress are gone; as often as it is tried", async () => {
     await observer.api("STREAM.DELETE.OUT");
     await observer.createStream(shortWindow);
-    const first = await openWorker(server.url);
+    const first = await open(server.url);
     await first.write(inputs(1, 10));
     await first.flush();
     await first.write(inputs(11, 20));
@@ -213,7 +216,7 @@ describe("a start with ids refuses", () => {
     await observer.api("STREAM.MSG.DELETE.OUT", { seq: removed?.seq });
     await forget();
     for (let attempt = 0; attempt < 2; attempt++) {
-      await expect(openWorker(server.url)).rejects.toMatchObject({
+      await expect(open(server.url)).rejects.toMatchObject({
         code: "PROGRESS_MISMATCH",
         exitCode: 4,
         message: expect.stringMatching(
@@ -225,22 +228,22 @@ describe("a start with ids refuses", () => {
   });
 
   it("to go on in another mode before nothing lies behind its progress", async () => {
-    const first = await openWorker(server.url);
+    const first = await open(server.url);
     await first.write(inputs(1, 10));
     await expect.poll(() => first.counters.rowsOut).toBe(10);
     await first.sink.close();
     const { config } = (await observer.api("STREAM.INFO.OUT")) as { config: object };
     await observer.api("STREAM.UPDATE.OUT", { ...config, allow_atomic: true });
     for (const options of [{}, { soleWriter: true }]) {
-      await expect(openWorker(server.url, options)).rejects.toMatchObject({ code: "PROGRESS_MISMATCH" });
+      await expect(open(server.url, options)).rejects.toMatchObject({ code: "PROGRESS_MISMATCH" });
     }
     await observer.api("STREAM.UPDATE.OUT", { ...config, allow_atomic: false });
-    const second = await openWorker(server.url);
+    const second = await open(server.url);
     await second.write(inputs(1, 20));
     await second.flush(true);
     await second.sink.close();
     await observer.api("STREAM.UPDATE.OUT", { ...config, allow_atomic: true });
-    const third = await openWorker(server.url);
+    const third = await open(server.url);
     await third.write(inputs(nextOf(third), 30));
     await third.flush();
     await third.sink.close();
@@ -248,7 +251,7 @@ describe("a start with ids refuses", () => {
   });
 
   it("several outputs of an input that may come otherwise next time", async () => {
-    const worker = await openWorker(server.url, { deterministic: false });
+    const worker = await open(server.url, { deterministic: false });
     await worker.write(inputs(1, 3));
     await worker.flush();
     await expect(worker.write(inputs(4, 4, () => 2))).rejects.toMatchObject({ code: "CAPABILITY_MISSING" });

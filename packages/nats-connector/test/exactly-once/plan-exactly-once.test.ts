@@ -21,7 +21,7 @@ type Given = Partial<Omit<ExactlyOnceRequest, "server" | "stream" | "table">> & 
 };
 const plan = ({ server = "2.15", stream: own, table, ...rest }: Given) =>
   planExactlyOnce({
-    table: { subject: "out.rows", soleWriter: false, ...table },
+    table: { subject: "out.rows", ...table },
     pipeline: "p",
     splits: ["0"],
     stream: { ...stream, ...own },
@@ -39,8 +39,8 @@ describe("exactly once is kept", () => {
     ["chain", { server: "2.10", table: { soleWriter: true, messageId: "{id}" } }],
     // What the old server does not know it may have stored all the same.
     ["chain", { server: "2.11", stream: atomic, table: { soleWriter: true } }],
-    ["fenced-msgid", { server: "2.11", stream: atomic }],
-    ["fenced-msgid", { table: { messageId: "{id}" } }],
+    ["fenced-msgid", { server: "2.11", stream: atomic, table: { soleWriter: false } }],
+    ["fenced-msgid", { table: { soleWriter: false, messageId: "{id}" } }],
   ] as const)("by %s for %j", (mode, given) => {
     expect(plan(given)).toMatchObject({ mode, progress: new Map([["0", "out.__progress.p.0"]]) });
   });
@@ -63,7 +63,10 @@ describe("exactly once with ids", () => {
   });
 
   it("says what it costs, and what would be better", () => {
-    const found = plan({ stream: { num_replicas: 3, duplicate_window: 60e9 }, table: { messageId: "{id}" } });
+    const found = plan({
+      stream: { num_replicas: 3, duplicate_window: 60e9 },
+      table: { soleWriter: false, messageId: "{id}" },
+    });
     if (found.mode === undefined) throw new Error("no mode");
     expect(found.notes.join("\n")).toMatch(
       /known for 60 s[\s\S]*behind later ones[\s\S]*one output at a time[\s\S]*allow_atomic[\s\S]*message_id is not sent/,
@@ -74,20 +77,26 @@ describe("exactly once with ids", () => {
 describe("exactly once is refused", () => {
   it.each([
     [
+      "without allow_atomic where nothing is declared",
+      {},
+      /does not set allow_atomic$/,
+      /set allow_atomic.*sole_writer = true.*sole_writer = false.*at_least_once/,
+    ],
+    [
       "without allow_atomic and ids",
-      { stream: { duplicate_window: 0 } },
+      { stream: { duplicate_window: 0 }, table: { soleWriter: false } },
       /allow_atomic; .*knows no ids/,
       /set allow_atomic.*sink.sole_writer.*set duplicate_window.*at_least_once/,
     ],
     [
       "where ids go with their messages",
-      { stream: { max_msgs_per_subject: 1 } },
+      { stream: { max_msgs_per_subject: 1 }, table: { soleWriter: false } },
       /removes messages of a subject that has 1/,
       /set allow_atomic.*max_msgs_per_subject off/,
     ],
     [
       "by an old server",
-      { server: "2.10" },
+      { server: "2.10", table: { soleWriter: false } },
       /2.10.27 has no atomic batches; .*no other subject/,
       /2.12 or later.*sink.sole_writer/,
     ],

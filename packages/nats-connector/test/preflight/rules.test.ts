@@ -218,7 +218,7 @@ const breaches: readonly Breach[] = [
     "exactly-once-by-ids",
     "warning",
     "no atomic batches",
-    { sinkTable: { delivery: "exactly_once", messageId: undefined } },
+    { sinkTable: { delivery: "exactly_once", messageId: undefined, soleWriter: false } },
   ],
   ["exactly-once-source", "error", "a Core source", { coreSource: {}, sinkTable: { delivery: "exactly_once" } }],
   [

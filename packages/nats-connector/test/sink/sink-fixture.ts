@@ -94,7 +94,7 @@ export function jetStreamSettings(
   const defaults: JetStreamSinkTable = {
     type: "jetstream-sink",
     stream: "OUT",
-    soleWriter: false,
+    soleWriter: undefined,
     subject: "out.rows",
     headers: {},
     lineage: false,
