@@ -27,14 +27,15 @@ export class MessageRing {
     return this.#messages.length - this.#head;
   }
 
-  /** Messages dropped to obey the limits: this one, or older ones to make room for it. */
+  /** Messages dropped to obey the limits: this one, which may be larger than the ring, or older ones to make room for it. */
   push(message: NatsMessage): Pushed {
     const { maxMessages, maxBytes, onOverflow } = this.#limits;
     const size = message.data.length;
+    if (size > maxBytes) return onOverflow === "fail" ? "fail" : 1;
     let dropped = 0;
     while (this.length >= maxMessages || this.#bytes + size > maxBytes) {
       if (onOverflow === "fail") return "fail";
-      if (onOverflow === "drop_newest" || this.length === 0) return dropped + 1;
+      if (onOverflow === "drop_newest") return 1;
       this.shift();
       dropped += 1;
     }

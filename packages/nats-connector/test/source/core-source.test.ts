@@ -190,3 +190,13 @@ test("a ring keeps order and its bounds over many turns", () => {
   expect(ring.length).toBe(0);
   expect(ring.shift()).toBeUndefined();
 });
+
+test("a ring does not empty itself for a message that is larger than all of it", () => {
+  const ring = new MessageRing({ maxMessages: 10, maxBytes: 100, onOverflow: "drop_oldest" });
+  const message = (bytes: number): NatsMessage => ({ subject: "s", data: new Uint8Array(bytes) });
+  for (let i = 0; i < 5; i++) expect(ring.push(message(20))).toBe(0);
+  expect(ring.push(message(101))).toBe(1);
+  expect(ring.length).toBe(5);
+  expect(ring.push(message(100))).toBe(5);
+  expect(ring.length).toBe(1);
+});
