@@ -113,7 +113,7 @@ describe("openSource", () => {
 
   it("hands on a lone row at once, and a full batch in time", async () => {
     await using live = await source({ untilCaughtUp: false });
-    const batches = live.batches({ maxRows: 100, maxWaitMs: 5000 });
+    const batches = live.batches({ maxRows: 100, maxWaitMs: 20_000 });
     const full = batches.next();
     await publishOrders(1, 100);
     expect((await full).value?.rows).toHaveLength(100);
@@ -154,7 +154,7 @@ describe("openSource", () => {
       },
     };
     await using opened = await source({ checkpoints });
-    const { value: batch } = await opened.batches({ maxRows: 30 }).next();
+    const { value: batch } = await opened.batches({ maxRows: 30, maxWaitMs: 20_000 }).next();
     await expect(batch?.commit()).rejects.toMatchObject({ code: "STATE_STORE" });
     await expect(batch?.commit({ signal: AbortSignal.abort() })).rejects.toMatchObject({ code: "ABORTED" });
     await expect(batch?.commit()).rejects.toMatchObject({ code: "COMMIT_ORDER" });
@@ -277,7 +277,7 @@ describe("openSink", () => {
     }
     await using again = await source();
     let rows = 0;
-    for await (const _ of again.toReadable({ maxRows: 100 })) if (++rows === 150) break;
+    for await (const _ of again.toReadable({ maxRows: 100, maxWaitMs: 20_000 })) if (++rows === 150) break;
     // Of the second hundred some were not read: only the first is safe.
     await again.commit();
     await again.commit();

@@ -61,6 +61,17 @@ describe("reading", () => {
     await readAll(host({ stream: "TAIL" }, { untilCaughtUp: true, restored: snapshot, identity: { epoch: 2 } }));
   });
 
+  test("a message larger than a pull is read as well, in its place", async () => {
+    const large = "x".repeat(20_000);
+    await fixture.fill("LARGE", 50);
+    await fixture.client.jetstream().publish("LARGE.k0", large);
+    await fixture.publish("LARGE", 52, 101);
+    const one = host({ stream: "LARGE", maxBytes: 1024 }, { untilCaughtUp: true });
+    await readAll(one);
+    expect(one.values()).toEqual([...range(1, 50), large, ...range(52, 101)]);
+    expect(one.counters.rebuilds).toBe(0);
+  });
+
   test("drains: what was collected is handed on", async () => {
     await fixture.fill("DRAIN", 100);
     const one = host({ stream: "DRAIN" });
