@@ -18,7 +18,7 @@ export const CI_LANES = [
   {
     name: "chaos",
     shows: "workers and servers are killed and connections cut at random: what was promised holds",
-    limitMinutes: 8,
+    limitMinutes: 12,
     run: vitestLane(["/chaos-", ...leaveOut("*.nightly.test.ts")]),
   },
   {

@@ -4,6 +4,7 @@
  * @property {number} failed
  * @property {number} skipped
  * @property {readonly string[]} [failures] what failed and how, a text each: printed once more at the very end
+ * @property {readonly string[]} [unstable] what passed at a second try only, and how the first one failed: the same
  */
 /** @typedef {{ root: string, members: readonly string[], runner: import("./command-runner.mjs").CommandRunner, args: readonly string[] }} LaneContext */
 
@@ -18,7 +19,8 @@
 /** @typedef {{ name: string, counts: Counts, durationMs: number }} LaneResult */
 
 /**
- * Runs every lane, also after one failed. Prints a line at the start and at the end of each, what failed, and a table.
+ * Runs every lane, also after one failed. Prints a line at the start and at the end of each, what failed or
+ * needed a second try, and a table.
  * @param {readonly Lane[]} lanes
  * @param {LaneContext} context
  * @returns {Promise<readonly LaneResult[]>}
@@ -36,8 +38,14 @@ export async function runLanes(lanes, context) {
   }
   const row = (/** @type {LaneResult} */ { name, durationMs, counts }) =>
     `${name.padEnd(14)}${seconds(durationMs).padStart(8)}  ${describeCounts(counts)}`;
-  const failures = results.flatMap(({ name, counts }) => (counts.failures ?? []).map((text) => `${name}: ${text}`));
-  if (failures.length > 0) console.log(["", "Failed", ...failures].join("\n"));
+  const told = (/** @type {"failures" | "unstable"} */ key) =>
+    results.flatMap(({ name, counts }) => (counts[key] ?? []).map((text) => `${name}: ${text}`));
+  for (const [title, texts] of /** @type {const} */ ([
+    ["Passed at a second try", told("unstable")],
+    ["Failed", told("failures")],
+  ])) {
+    if (texts.length > 0) console.log(["", title, ...texts].join("\n"));
+  }
   console.log(["", "Lanes", ...results.map(row), ""].join("\n"));
   return results;
 }

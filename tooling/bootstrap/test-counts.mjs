@@ -16,7 +16,7 @@ export function readTestCounts(report, exitCode) {
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, testResults } = JSON.parse(
     readFileSync(report, "utf8"),
   );
-  const failures = testResults.flatMap(describeFailures);
+  const failures = testResults.flatMap((/** @type {TestFile} */ file) => describeTests(file, "failed"));
   const brokenRun = exitCode !== 0 && numFailedTests === 0 ? 1 : 0;
   if (brokenRun === 1 && failures.length === 0) failures.push(`no test failed, exit code ${exitCode}`);
   return {
@@ -24,15 +24,25 @@ export function readTestCounts(report, exitCode) {
     failed: numFailedTests + brokenRun,
     skipped: numPendingTests + numTodoTests,
     failures,
+    unstable: testResults.flatMap((/** @type {TestFile} */ file) => describeTests(file, "passed")),
   };
 }
 
-/** @param {{ name: string, status: string, message?: string, assertionResults: readonly { status: string, fullName: string, failureMessages?: readonly string[] }[] }} file */
-function describeFailures({ name, status, message, assertionResults }) {
+/** @typedef {{ status: string, fullName: string, failureMessages?: readonly string[] }} TestResult */
+/** @typedef {{ name: string, status: string, message?: string, assertionResults: readonly TestResult[] }} TestFile */
+
+/**
+ * The tests of a file that ended so and have something to say: why they failed, or why they passed at a second try only.
+ * @param {TestFile} file
+ * @param {"passed" | "failed"} ended
+ */
+function describeTests({ name, status, message, assertionResults }, ended) {
   const place = relative(process.cwd(), name);
-  const failed = assertionResults.filter((test) => test.status === "failed");
-  if (failed.length === 0) return status === "failed" ? [told(place, message ?? "")] : [];
-  return failed.map(({ fullName, failureMessages = [] }) => told(`${place} > ${fullName}`, failureMessages.join("\n")));
+  const found = assertionResults.filter((test) => test.status === ended && (test.failureMessages ?? []).length > 0);
+  const isBroken =
+    ended === "failed" && status === "failed" && assertionResults.every((test) => test.status !== "failed");
+  if (isBroken) return [told(place, message ?? "")];
+  return found.map(({ fullName, failureMessages = [] }) => told(`${place} > ${fullName}`, failureMessages.join("\n")));
 }
 
 /** @param {string} title @param {string} message */

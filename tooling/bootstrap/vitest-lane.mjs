@@ -1,6 +1,9 @@
 import { join } from "node:path";
 import { readTestCounts } from "./test-counts.mjs";
 
+/** A machine that stands still for seconds is no broken promise: a test that fails gets a second try, and is told of. */
+const SECOND_TRY = "--retry=1";
+
 /**
  * A lane that runs vitest and counts the tests it ran.
  * @param {readonly string[]} args files to run, flags
@@ -11,7 +14,7 @@ export function vitestLane(args, env = {}) {
   return async ({ runner }) => {
     const report = join(runner.makeTemporaryFolder("vitest-"), "report.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const { code } = await runner.run("vitest", ["run", ...reporters, ...args], { show: true, env });
+    const { code } = await runner.run("vitest", ["run", SECOND_TRY, ...reporters, ...args], { show: true, env });
     return readTestCounts(report, code);
   };
 }

@@ -32,6 +32,19 @@ test("a failed test is told with its file, its name and the beginning of its mes
     failed: 1,
     skipped: 0,
     failures: ["sums.test.ts > sums > subtracts\n    expected 1 to be 2\n        at line 3"],
+    unstable: [],
+  });
+});
+
+test("a test that needed a second try has passed, and is told with what the first one said", () => {
+  const second = { status: "passed", fullName: "adds late", failureMessages: ["timed out"] };
+  const testResults = [
+    { name: join(process.cwd(), "a.test.ts"), status: "passed", assertionResults: [passed, second] },
+  ];
+  expect(read({ ...counts, testResults }, 0)).toMatchObject({
+    failed: 0,
+    failures: [],
+    unstable: ["a.test.ts > adds late\n    timed out"],
   });
 });
 
