@@ -43,6 +43,8 @@ export interface ClusterView<Member extends ClusterMember> {
 
 const PATIENCE_MS = 60_000;
 const POLL_MS = 50;
+/** After so long with the same leader it was elected once more. */
+const ASK_AGAIN_MS = 3_000;
 /** More copies of a stream no server makes. */
 const MAX_REPLICAS = 5;
 
@@ -53,14 +55,13 @@ export function createClusterView<Member extends ClusterMember>(
 ): ClusterView<Member> {
   const reachable = (): Member[] => members.filter((member) => member.isReachable());
 
-  const leaderOf = (stream: string, consumer?: string, other?: Member): Promise<{ member: Member; replicas: number }> =>
-    until(`a leader of ${describeAsset(stream, consumer)}`, async () => {
-      for (const member of reachable()) {
-        const group = findGroup(await readJetStream(member.monitor), stream, consumer);
-        if (group?.leader === member.name && member !== other) return { member, replicas: group.replicas?.length ?? 0 };
-      }
-      return undefined;
-    });
+  const findLeader = async (stream: string, consumer?: string): Promise<Leader<Member> | undefined> => {
+    for (const member of reachable()) {
+      const group = findGroup(await readJetStream(member.monitor), stream, consumer);
+      if (group?.leader === member.name) return { member, replicas: group.replicas?.length ?? 0 };
+    }
+    return undefined;
+  };
   const isCurrent = async (): Promise<boolean> => {
     const up = reachable();
     const names = up.map(({ name }) => name);
@@ -76,15 +77,28 @@ export function createClusterView<Member extends ClusterMember>(
   };
 
   return {
-    leaderOf: async (stream, consumer) => (await leaderOf(stream, consumer)).member,
+    async leaderOf(stream, consumer) {
+      const what = `a leader of ${describeAsset(stream, consumer)}`;
+      return (await until(what, () => findLeader(stream, consumer))).member;
+    },
     async stepDown(stream, consumer) {
-      const { member, replicas } = await leaderOf(stream, consumer);
-      if (replicas === 0) throw new Error(`${describeAsset(stream, consumer)} has one replica: no other can lead`);
       const [kind, path] = consumer === undefined ? ["STREAM", stream] : ["CONSUMER", `${stream}.${consumer}`];
       const api = `$JS.API.${kind}.LEADER.STEPDOWN.${path}`;
-      const { error } = JSON.parse(await askServer(member.client, api, "", login && { login })) as ApiAnswer;
-      if (error) throw new Error(`${api}: ${error.description}`);
-      return (await leaderOf(stream, consumer, member)).member;
+      let asked: { member: Member; at: number } | undefined;
+      return until(`another leader of ${describeAsset(stream, consumer)}`, async () => {
+        const leader = await findLeader(stream, consumer);
+        if (leader === undefined) return undefined;
+        const { member, replicas } = leader;
+        if (replicas === 0) throw new Error(`${describeAsset(stream, consumer)} has one replica: no other can lead`);
+        if (asked !== undefined && member !== asked.member) return member;
+        // One that was elected again, as others lagged behind, is asked again.
+        if (asked === undefined || Date.now() - asked.at > ASK_AGAIN_MS) {
+          const { error } = JSON.parse(await askServer(member.client, api, "", login && { login })) as ApiAnswer;
+          if (error) throw new Error(`${api}: ${error.description}`);
+          asked = { member, at: Date.now() };
+        }
+        return undefined;
+      });
     },
     async nodeOfClient(name) {
       for (const member of reachable()) if ((await readClientNames(member.monitor)).includes(name)) return member;
@@ -112,6 +126,12 @@ export function createClusterView<Member extends ClusterMember>(
     });
     throw new Error(`waited ${withinMs} ms for ${what}\n${logs.join("\n")}`);
   }
+}
+
+interface Leader<Member> {
+  readonly member: Member;
+  /** Copies beside the leader's own. */
+  readonly replicas: number;
 }
 
 interface ApiAnswer {
