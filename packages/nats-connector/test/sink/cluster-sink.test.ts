@@ -58,7 +58,7 @@ it("outputs with ids and a fence reach a replicated stream once when its leader 
   await observer.api("STREAM.PURGE.OUT");
   const leader = await cluster.leaderOf("OUT");
   const other = cluster.nodes.find((node) => node !== leader);
-  const worker = await openWorker(other?.url ?? "", { ackTimeoutMs: 1000 });
+  const worker = await openWorker(other?.url ?? "", { soleWriter: false, ackTimeoutMs: 1000 });
   const writing = worker.write(inputs(1, 400)).then(() => worker.flush());
   await expect.poll(() => worker.counters.rowsOut, { timeout: 30_000 }).toBeGreaterThan(20);
   await leader.kill();
