@@ -24,7 +24,7 @@ export const CI_LANES = [
   {
     name: "cluster",
     shows: "three nodes: one is killed, isolated, upgraded, and nothing is lost",
-    limitMinutes: 8,
+    limitMinutes: 12,
     run: vitestLane(["/cluster-", "--no-file-parallelism", ...leaveOut("*.nightly.test.ts")]),
   },
   {

@@ -35,6 +35,12 @@ export const NIGHTLY_LANES = [
     files: "/outages.nightly",
   }),
   ofFiles({
+    name: "partition",
+    shows: "a source whose server loses its cluster without a sign goes to another one",
+    limitMinutes: 15,
+    files: "/partition.nightly",
+  }),
+  ofFiles({
     name: "long read",
     shows: "a million messages through cuts and restarts at random, each once and in order",
     limitMinutes: 40,

@@ -23,7 +23,7 @@ test.each([RetentionPolicy.Limits, RetentionPolicy.Interest])(
   async (retention) => {
     const stream = `P-${retention}`;
     const table = { stream, maxBatch: 50 };
-    const one = createHost(streamSource(cluster.urls.join(","), table, { moveAfterMs: 500 }));
+    const one = createHost(streamSource(cluster.urls.join(","), table, { moveAfterMs: 4000 }));
     const nameOf = async (): Promise<string | undefined> => (await cluster.nodeOfClient("test"))?.name;
     const setup = await connect({ servers: [...cluster.urls] });
     const manager = await setup.jetstreamManager();
