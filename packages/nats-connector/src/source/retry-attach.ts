@@ -18,6 +18,27 @@ const LAST_DELAY_MS = 2000;
 const PATIENCE_MS = 10_000;
 const MOVE_AFTER_MS = 30_000;
 
+/** The client's first choice may be the server it comes from. Another one is tried once: there may be none. */
+async function moveFrom(server: string, { connection, signal }: RetryAttachOptions): Promise<void> {
+  const { client } = connection;
+  for (let attempt = 0; attempt < 2 && client.getServer() === server; attempt++) {
+    const back = new Promise<void>((resolve) => {
+      const stop = connection.listen({
+        reconnected() {
+          stop();
+          resolve();
+        },
+      });
+    });
+    try {
+      await client.reconnect();
+    } catch {
+      return;
+    }
+    await abortable(back, signal);
+  }
+}
+
 /** Tries until it works: transient errors wait and go on, everything else is thrown as it is. */
 export async function retryAttach<T>(options: RetryAttachOptions, attempt: () => Promise<T>): Promise<T> {
   const { connection, signal, logger, deadline, moveAfterMs = MOVE_AFTER_MS } = options;
@@ -41,7 +62,7 @@ export async function retryAttach<T>(options: RetryAttachOptions, attempt: () =>
       movedAt = Date.now();
       const server = connection.client.getServer();
       logger.warn({ event: "move", server }, "no answer from JetStream here, trying another server");
-      await connection.client.reconnect().catch(() => {});
+      await moveFrom(server, options);
     }
     await abortable(sleep(delayMs), signal);
   }

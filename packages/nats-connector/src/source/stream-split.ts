@@ -123,10 +123,16 @@ export class StreamSplit {
     const { connection, table, context, moveAfterMs } = this.#setting;
     const { identity, logger } = context;
     const signal = AbortSignal.any([context.signal, context.drain, connection.lost]);
-    const attachment = await retryAttach({ connection, signal, logger, deadline, moveAfterMs }, () => {
+    const attachment = await retryAttach({ connection, signal, logger, deadline, moveAfterMs }, async () => {
       const known = this.#progress.known(this.#attachment);
       const rebuild = this.#rebuilds;
-      return attach({ connection, table, identity, split: this.#split, rebuild, known, signal, logger });
+      try {
+        return await attach({ connection, table, identity, split: this.#split, rebuild, known, signal, logger });
+      } catch (error) {
+        // Its consumer may have been put on a server that is gone, where no attempt under this name is ever answered.
+        if (isConnectorError(error) && error.code === "SERVER_UNAVAILABLE") this.#rebuilds += 1;
+        throw error;
+      }
     });
     if (attachment.loss !== undefined) this.#count(attachment.loss);
     return attachment;

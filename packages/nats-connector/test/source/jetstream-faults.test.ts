@@ -72,6 +72,24 @@ describe("a running source outlives its server", () => {
     await one.source.close();
   }, 60_000);
 
+  test("a consumer whose creation is not answered is made under another name, and removed", async () => {
+    await fixture.fill("UNANSWERED", 100);
+    await using proxy = await startFaultProxy({ target: fixture.server.url });
+    const one = createHost(streamSource(proxy.url, { stream: "UNANSWERED" }, { connectTimeoutMs: 60_000 }), {
+      untilCaughtUp: true,
+    });
+    using created = proxy.intercept("fromTarget", ({ payload }) =>
+      payload.includes("consumer_create_response") && created.hits < 1 ? "drop" : "pass",
+    );
+    await one.open();
+    expect(created.hits).toBe(1);
+    const consumers = await fixture.jsm.consumers.list("UNANSWERED").next();
+    expect(consumers.map(({ name }) => name)).toEqual([expect.stringMatching(/-r1$/)]);
+    expect(await one.run()).toBe("final");
+    expect(one.values()).toEqual(range(1, 100));
+    await one.source.close();
+  });
+
   test("drains at once while the server is away", { retry: 2 }, async () => {
     await fixture.fill("AWAY", 10);
     await using proxy = await startFaultProxy({ target: fixture.server.url });
