@@ -10,6 +10,7 @@ import type { OpenConnection } from "../open-connection.js";
 import type { Publisher } from "../sink/publisher.js";
 import type { AtomicLane } from "./atomic-lane.js";
 import { Backlog } from "./backlog.js";
+import { undeclaredSplit } from "./resumption.js";
 
 export interface AtomicPublisherOptions {
   readonly link: OpenConnection;
@@ -61,7 +62,7 @@ export class AtomicPublisher implements Publisher {
     this.#assertSound();
     this.#lane = this.#lanes.get(batch.split);
     if (this.#lane !== undefined) return this.#lane.begin(batch);
-    throw new ConnectorError("UNEXPECTED", `rows of split "${batch.split}", which the source has not declared`);
+    throw undeclaredSplit(batch);
   }
 
   add(

@@ -13,7 +13,7 @@ import { PROGRESS_HEADER } from "./chain-log.js";
 import { headerBlock } from "./header-block.js";
 import type { Claim, ProgressPlace } from "./progress-log.js";
 import type { Progress } from "./progress-record.js";
-import { Resumption } from "./resumption.js";
+import { Resumption, undeclaredSplit } from "./resumption.js";
 
 export interface ChainPublisherOptions {
   readonly acked: AckedPublisher;
@@ -87,7 +87,7 @@ export class ChainPublisher implements Publisher {
 
   begin(batch: RecordBatch): number {
     if (batch.split === this.#options.place.split) return this.#resumption.skip(batch);
-    throw new ConnectorError("UNEXPECTED", `rows of split "${batch.split}", which the source has not declared`);
+    throw undeclaredSplit(batch);
   }
 
   add(

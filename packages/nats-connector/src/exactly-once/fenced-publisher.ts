@@ -11,6 +11,7 @@ import type { Publisher } from "../sink/publisher.js";
 import type { DedupeWindow } from "./dedupe-window.js";
 import type { FencedLane } from "./fenced-lane.js";
 import { headerBlock } from "./header-block.js";
+import { undeclaredSplit } from "./resumption.js";
 
 export interface FencedPublisherOptions {
   readonly acked: AckedPublisher;
@@ -56,9 +57,7 @@ export class FencedPublisher implements Publisher {
 
   begin(batch: RecordBatch): number {
     const lane = this.#options.lanes.get(batch.split);
-    if (lane === undefined) {
-      throw new ConnectorError("UNEXPECTED", `rows of split "${batch.split}", which the source has not declared`);
-    }
+    if (lane === undefined) throw undeclaredSplit(batch);
     this.#lane = lane;
     const skipped = lane.begin(batch);
     if (batch.rows.length > 0 && !lane.isOpen) void this.#tell(() => lane.openUp());

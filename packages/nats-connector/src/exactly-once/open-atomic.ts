@@ -5,9 +5,8 @@ import { BATCH_HEADER_BYTES, MAX_BATCH } from "./atomic-batch.js";
 import { AtomicCommitter } from "./atomic-committer.js";
 import { AtomicLane } from "./atomic-lane.js";
 import { AtomicPublisher } from "./atomic-publisher.js";
-import { lookAtProgress } from "./chain-log.js";
+import { claimLane } from "./claim-lane.js";
 import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
-import { claimSplit, type Outlook } from "./progress-log.js";
 
 /** Server memory and one write to its store bound a batch in bytes. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -19,7 +18,7 @@ export async function openAtomic(
 ): Promise<Attached> {
   const { link, table, subject: pattern, context, origin, encoder } = setting;
   const { maxInFlight, maxInFlightBytes, ackTimeoutMs, stream } = table;
-  const { identity, logger, restored, deterministic = false } = context;
+  const { logger, deterministic = false } = context;
   const stop = new AbortController();
   const subjects = new Set(progress.values());
   const ownsSubject = (subject: string): boolean => subjects.has(subject) || coversSubject(pattern, subject);
@@ -28,22 +27,9 @@ export async function openAtomic(
   const signal = AbortSignal.any([context.signal, stop.signal]);
   try {
     for (const [split, subject] of progress) {
-      const place = { stream, subject, split, source: origin.stream, identity };
-      const hasCheckpoint = restored?.has(split) === true;
-      const look = (signal: AbortSignal): Promise<Outlook> => lookAtProgress(link, place, "atomic", signal);
-      const claim = await claimSplit({
-        link,
-        place,
-        config,
-        mode: "atomic",
-        look,
-        hasCheckpoint,
-        ackTimeoutMs,
-        signal,
-      });
+      const { place, claim } = await claimLane(setting, { split, subject, mode: "atomic", config, signal });
       const { position } = claim.progress;
       if (position !== null) committed.set(split, position);
-      logger.debug({ split, position, epoch: claim.epoch }, "claimed a split");
       const refuse = (error: ConnectorError, payload: Uint8Array): void => encoder.refuse(error, { payload });
       publisher.addLane(
         split,

@@ -2,12 +2,11 @@ import type { ConnectorError, SourcePosition } from "@x/connector-api";
 import { openAckedPublisher } from "../sink/open-acked-publisher.js";
 import type { Attached } from "../sink/sink-operator.js";
 import { readTargetStream } from "../sink/target-stream.js";
-import { lookAtProgress } from "./chain-log.js";
+import { claimLane } from "./claim-lane.js";
 import { DedupeWindow } from "./dedupe-window.js";
 import { FencedLane } from "./fenced-lane.js";
 import { FENCED_HEADER_BYTES, FencedPublisher } from "./fenced-publisher.js";
 import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
-import { claimSplit, type Outlook } from "./progress-log.js";
 import { readBehind } from "./read-behind.js";
 
 /** Claims every split, and reads what earlier runs have written beyond their progress. */
@@ -17,7 +16,7 @@ export async function openFenced(
 ): Promise<Attached> {
   const { link, table, subject: pattern, context, origin, encoder } = setting;
   const { maxInFlight, maxInFlightBytes, ackTimeoutMs, stream } = table;
-  const { identity, logger, restored, deterministic = false } = context;
+  const { logger, deterministic = false } = context;
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const window = new DedupeWindow(stream, (config.duplicate_window ?? 0) / 1e6);
@@ -25,15 +24,11 @@ export async function openFenced(
   const committed = new Map<string, SourcePosition>();
   let names = 0;
   for (const [split, subject] of progress) {
-    const place = { stream, subject, split, source: origin.stream, identity };
-    const hasCheckpoint = restored?.has(split) === true;
-    const look = (signal: AbortSignal): Promise<Outlook> => lookAtProgress(link, place, "fenced-msgid", signal);
-    const mode = "fenced-msgid";
-    const claim = await claimSplit({ link, place, config, mode, look, hasCheckpoint, ackTimeoutMs, signal });
+    const { place, claim } = await claimLane(setting, { split, subject, mode: "fenced-msgid", config, signal });
     const { position } = claim.progress;
     if (position !== null) committed.set(split, position);
     const stored = await readBehind(link, place, claim, origin, window, signal);
-    logger.debug({ split, position, epoch: claim.epoch, beyond: stored.size }, "claimed a split");
+    logger.debug({ split, stored: stored.size }, "looked for outputs beyond the position");
     const lane = { link, place, config, claim, stored, origin, deterministic, ackTimeoutMs, signal };
     lanes.set(split, new FencedLane(lane));
     names = Math.max(names, subject.length + split.length + (claim.record.ids?.length ?? 0));

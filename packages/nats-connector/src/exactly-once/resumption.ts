@@ -42,3 +42,8 @@ export class Resumption {
     );
   }
 }
+
+/** Every split has been claimed when the sink opened; rows of another one have no place to go on from. */
+export function undeclaredSplit({ split }: Pick<RecordBatch, "split">): ConnectorError {
+  return new ConnectorError("UNEXPECTED", `rows of split "${split}", which the source has not declared`);
+}
