@@ -93,9 +93,11 @@ export function createClusterView<Member extends ClusterMember>(
         if (asked !== undefined && member !== asked.member) return member;
         // One that was elected again, as others lagged behind, is asked again.
         if (asked === undefined || Date.now() - asked.at > ASK_AGAIN_MS) {
-          const { error } = JSON.parse(await askServer(member.client, api, "", login && { login })) as ApiAnswer;
-          if (error) throw new Error(`${api}: ${error.description}`);
           asked = { member, at: Date.now() };
+          // No answer may come from the middle of an election: who leads then is looked at, and asked if need be.
+          const answer = await askServer(member.client, api, "", login && { login }).catch(() => "{}");
+          const { error } = JSON.parse(answer) as ApiAnswer;
+          if (error) throw new Error(`${api}: ${error.description}`);
         }
         return undefined;
       });
