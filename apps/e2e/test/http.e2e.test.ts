@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { findFreePort, startNatsServer } from "@x/nats-testkit";
 import { metrics } from "@x/runtime";
 import { expect, test } from "vitest";
@@ -75,3 +76,26 @@ test("health, readiness and metrics of a run, through an outage, to its end", as
   expect(result.exitCode, result.stderr).toBe(0);
   expect(await status("/healthz")).toBe(0);
 });
+
+test("an address that is taken ends a run before it starts: the instance that serves it goes on", async () => {
+  using folder = openWorkFolder();
+  await using server = await startNatsServer();
+  await using streams = await openStreams(server.url);
+  await streams.add("INPUT", "in.rows");
+  await streams.add("OUTPUT", "out.rows");
+  const port = await findFreePort();
+  const sql = folder.write("job.sql", pipelineSql());
+  const start = () =>
+    startCli(["run", sql, "--json", "--http", `:${port}`], { cwd: folder.path, env: { NATS_URL: server.url } });
+  const first = start();
+  await expect.poll(async () => (await get(port, "/readyz")).status, { timeout: 20_000 }).toBe(200);
+  const second = await start().finished;
+  expect(second.exitCode).toBe(2);
+  expect(second.stderr).toContain(`USAGE: --http: cannot listen on 127.0.0.1:${port} (EADDRINUSE)`);
+  await streams.fill("in.rows", numberedRows(1, 10));
+  while ((await streams.count("OUTPUT")) < 10) await sleep(10);
+  first.child.kill("SIGTERM");
+  const result = await first.finished;
+  expect(result.exitCode, result.stderr).toBe(0);
+  expect(result.pipelines).toMatchObject([{ rowsOut: 10 }]);
+}, 60_000);

@@ -28,6 +28,8 @@ export function parseHttpAddress(text: string): HttpAddress {
 export interface HttpEndpoint {
   /** As it listens: with the port that was chosen where 0 was asked for. */
   readonly url: string;
+  /** Answers for these pipelines from now on. */
+  serve(pipelines: readonly RunningPipeline[]): void;
   /** Ends requests under way, too. */
   close(): Promise<void>;
 }
@@ -37,17 +39,9 @@ export interface HttpEndpoint {
  * Prometheus; 503 with a line per pipeline for a no. GET and HEAD only, and nothing that is secret. Rejects with USAGE
  * when the address cannot be listened on.
  */
-export async function openHttpEndpoint(
-  address: HttpAddress,
-  pipelines: readonly RunningPipeline[],
-): Promise<HttpEndpoint> {
+export async function openHttpEndpoint(address: HttpAddress): Promise<HttpEndpoint> {
+  let pipelines: readonly RunningPipeline[] = [];
   const failed = new Map<RunningPipeline, string>();
-  for (const pipeline of pipelines) {
-    pipeline.finished.then(
-      ({ error }) => void (error && failed.set(pipeline, error.code)),
-      () => {},
-    );
-  }
   const health = (pipeline: RunningPipeline): string | undefined => failed.get(pipeline);
   const readiness = (pipeline: RunningPipeline): string | undefined => {
     if (pipeline.state !== "running") return failed.get(pipeline) ?? pipeline.state;
@@ -69,6 +63,12 @@ export async function openHttpEndpoint(
   const bound = server.address();
   const port = typeof bound === "object" && bound !== null ? bound.port : address.port;
   return {
+    serve(given) {
+      pipelines = given;
+      for (const pipeline of pipelines) {
+        void pipeline.finished.then(({ error }) => void (error && failed.set(pipeline, error.code)));
+      }
+    },
     url: `http://${address.host.includes(":") ? `[${address.host}]` : address.host}:${port}`,
     close: () =>
       new Promise((resolve) => {
@@ -94,7 +94,8 @@ function answer(response: ServerResponse, status: number, text: string, type = "
 
 function listen(server: Server, { host, port }: HttpAddress): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
+    // Later ones are of a connection that could not be taken: no reason to end what is looked at.
+    server.on("error", (error: NodeJS.ErrnoException) => {
       reject(new ConnectorError("USAGE", `--http: cannot listen on ${host}:${port} (${error.code})`, { cause: error }));
     });
     server.listen(port, host, resolve);

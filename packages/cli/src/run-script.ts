@@ -1,9 +1,10 @@
 import type { CheckpointStore, Logger } from "@x/connector-api";
-import { type PipelineSummary, type RunningPipeline, startPipeline } from "@x/runtime";
+import { type PipelineSummary, type PipelineTracer, type RunningPipeline, startPipeline } from "@x/runtime";
 import { buildPipelines, type PipelineParts } from "./build-pipelines.js";
 import { createMissing } from "./create-missing.js";
-import { type HttpAddress, type HttpEndpoint, openHttpEndpoint } from "./http-endpoint.js";
+import { openHttpEndpoint } from "./http-endpoint.js";
 import { type OpenScript, withScript } from "./open-script.js";
+import { openTelemetry } from "./open-telemetry.js";
 import type { Output } from "./output.js";
 import { startLiveLines, startProgressEvents } from "./render/progress.js";
 import { styleOf } from "./render/style.js";
@@ -23,41 +24,31 @@ export function runScript(file: string, flags: RunFlags, output: Output): Promis
     if (options.createStreams) await createMissing(script, options, output);
     const parts = buildPipelines(script.pipelines, { stdout: output.stdout, onStdoutClosed: drainAll });
     const checkpoints = openStateStore(options.state, script.pipelines, script.logger);
+    const telemetry = await openTelemetry(script.logger);
+    // Before anything starts: an address that is taken must not stop the instance that serves it.
+    const http = options.http && (await openHttpEndpoint(options.http));
     const releaseSignals = onStopSignals({ first: drainAll, second: stopAll });
     try {
-      pipelines = startAll(parts, checkpoints, options, script.logger);
-      const http = options.http && (await openEndpoint(options.http, pipelines, script.logger));
+      if (http) script.logger.info({ url: http.url }, "serving /healthz, /readyz and /metrics");
+      pipelines = startAll(parts, checkpoints, { ...options, tracer: telemetry?.tracer }, script.logger);
+      http?.serve(pipelines);
+      const endObserving = telemetry?.observe(() => pipelines);
       const exitCode = await waitForAll(pipelines, script, output);
-      await http?.close();
+      await telemetry?.flush();
+      endObserving?.();
       return exitCode;
     } finally {
       releaseSignals();
+      await http?.close();
       await checkpoints.close();
     }
   });
 }
 
-/** An address that is taken ends the run before it has begun. */
-async function openEndpoint(
-  address: HttpAddress,
-  pipelines: readonly RunningPipeline[],
-  logger: Logger,
-): Promise<HttpEndpoint> {
-  try {
-    const endpoint = await openHttpEndpoint(address, pipelines);
-    logger.info({ url: endpoint.url }, "serving /healthz, /readyz and /metrics");
-    return endpoint;
-  } catch (error) {
-    for (const pipeline of pipelines) pipeline.stop();
-    await Promise.all(pipelines.map(({ finished }) => finished));
-    throw error;
-  }
-}
-
 function startAll(
   parts: readonly PipelineParts[],
   checkpoints: CheckpointStore,
-  options: RunOptions,
+  options: RunOptions & { readonly tracer: PipelineTracer | undefined },
   logger: Logger,
 ): RunningPipeline[] {
   return parts.map((part) =>
@@ -68,6 +59,7 @@ function startAll(
       drainTimeoutMs: options.drainTimeoutMs,
       untilCaughtUp: options.untilCaughtUp,
       maxRows: options.maxRows,
+      tracer: options.tracer,
       logger,
     }),
   );

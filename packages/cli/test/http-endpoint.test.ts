@@ -22,7 +22,7 @@ test.each(["", "host", "host:", "host:99999", "::1:9090", "[nonsense]:1", "a b:1
 );
 
 test("listens on what it was told alone, answers what it knows and refuses the rest", async () => {
-  const endpoint = await openHttpEndpoint({ host: "127.0.0.1", port: 0 }, []);
+  const endpoint = await openHttpEndpoint({ host: "127.0.0.1", port: 0 });
   expect(endpoint.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   const status = async (path: string, method = "GET"): Promise<number> =>
     (await fetch(endpoint.url + path, { method })).status;
@@ -39,7 +39,7 @@ test("an address that is taken is a usage error", async () => {
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const { port } = other.address() as { port: number };
-  await expect(openHttpEndpoint({ host: "127.0.0.1", port }, [])).rejects.toMatchObject({
+  await expect(openHttpEndpoint({ host: "127.0.0.1", port })).rejects.toMatchObject({
     code: "USAGE",
     message: `--http: cannot listen on 127.0.0.1:${port} (EADDRINUSE)`,
   });

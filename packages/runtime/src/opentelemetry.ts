@@ -1,12 +1,16 @@
 /** OpenTelemetry for pipelines: `@opentelemetry/api` is an optional peer, loaded by this module alone. */
 import {
+  isSpanContextValid,
   type Meter,
+  type MeterProvider,
+  metrics as meters,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
   TraceFlags,
   type Tracer,
+  type TracerProvider,
   trace,
 } from "@opentelemetry/api";
 import { toConnectorError } from "@x/connector-api";
@@ -36,6 +40,32 @@ export function observePipelines(meter: Meter, pipelines: () => Iterable<Running
   };
 }
 
+/** What the SDK that is registered in this process is told of pipelines. */
+export interface RegisteredTelemetry {
+  readonly tracer: PipelineTracer;
+  /** As {@link observePipelines}. */
+  observe(pipelines: () => Iterable<RunningPipeline>): () => void;
+  /** Has spans and metrics exported that are not yet, as far as the SDK can. Rejects with what its exporters do. */
+  flush(): Promise<void>;
+}
+
+/** Over the global tracer and meter providers, whose spans and metrics are named after `scope`. */
+export function registeredTelemetry(scope: string, version: string): RegisteredTelemetry {
+  const tracers: TracerProvider & { getDelegate?(): TracerProvider } = trace.getTracerProvider();
+  // The interfaces of the API have no such member; every SDK's providers do.
+  const providers: readonly ((TracerProvider | MeterProvider) & { forceFlush?(): Promise<void> })[] = [
+    tracers.getDelegate?.() ?? tracers,
+    meters.getMeterProvider(),
+  ];
+  return {
+    tracer: createPipelineTracer(tracers.getTracer(scope, version)),
+    observe: (pipelines) => observePipelines(meters.getMeter(scope, version), pipelines),
+    async flush() {
+      await Promise.all(providers.map((provider) => provider.forceFlush?.()));
+    },
+  };
+}
+
 /** For `startPipeline({ tracer })`: spans named `process` and `checkpoint`, with the error code of a failed one. */
 export function createPipelineTracer(tracer: Tracer): PipelineTracer {
   return {
@@ -54,7 +84,8 @@ export function createPipelineTracer(tracer: Tracer): PipelineTracer {
 
 function spanOf(span: Span): PipelineSpan {
   return {
-    traceparent: span.isRecording() ? formatTraceparent(span) : undefined,
+    // One that is not sampled says so to whoever reads what is written: they are not to sample it, either.
+    traceparent: isSpanContextValid(span.spanContext()) ? formatTraceparent(span) : undefined,
     end(error) {
       if (error !== undefined) {
         span.setAttribute("error.type", toConnectorError(error).code);

@@ -4,7 +4,12 @@ import {
   MeterProvider,
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import {
+  AlwaysOffSampler,
+  BasicTracerProvider,
+  InMemorySpanExporter,
+  SimpleSpanProcessor,
+} from "@opentelemetry/sdk-trace-base";
 import { memoryCheckpoints } from "@x/connector-api";
 import { expect, test } from "vitest";
 import { metrics, startPipeline } from "../src/index.ts";
@@ -82,5 +87,15 @@ test("makes a span per batch and checkpoint, continues the trace of the input, a
     expect(root.traceparent).toMatch(/^00-[\da-f]{32}-[\da-f]{16}-01$/);
     root.end();
   }
+  await provider.shutdown();
+});
+
+test("one that is not sampled goes on as not sampled", async () => {
+  const provider = new BasicTracerProvider({ sampler: new AlwaysOffSampler() });
+  const tracer = createPipelineTracer(provider.getTracer("test"));
+  const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
+  const span = tracer.startBatch({ pipeline: "p", split: "0", rows: 1, traceparent: parent });
+  expect(span.traceparent).toMatch(/^00-0af7651916cd43dd8448eb211c80319c-[\da-f]{16}-00$/);
+  span.end();
   await provider.shutdown();
 });

@@ -1,6 +1,6 @@
 /** A span under way. */
 export interface PipelineSpan {
-  /** Its W3C `traceparent`, for what is written meanwhile; undefined when the trace is not recorded. */
+  /** Its W3C `traceparent`, for what is written meanwhile; undefined when there is no trace. */
   readonly traceparent: string | undefined;
   /** Called once; with what failed, if it did. */
   end(error?: unknown): void;
