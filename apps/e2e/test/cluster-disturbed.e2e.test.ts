@@ -2,7 +2,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createRandom, planSchedule, runSchedule } from "@x/nats-testkit";
 import { expect, test } from "vitest";
 import { checkOutput } from "../src/check-output.js";
-import { openPlayground, type PlaygroundNode } from "../src/playground/playground.js";
+import { openPlayground } from "../src/playground/open-playground.js";
+import type { PlaygroundNode } from "../src/playground/playground.js";
 import { lastWritten, sequencePipelineSql } from "../src/sequence-pipeline.js";
 import { addReplicated, connectForGood, startSteadyLoad } from "../src/steady-load.js";
 

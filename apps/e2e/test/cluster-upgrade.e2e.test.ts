@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { checkOutput } from "../src/check-output.js";
-import { openPlayground } from "../src/playground/playground.js";
+import { openPlayground } from "../src/playground/open-playground.js";
 import { lastWritten, sequencePipelineSql } from "../src/sequence-pipeline.js";
 import { addReplicated, connectForGood, startSteadyLoad } from "../src/steady-load.js";
 

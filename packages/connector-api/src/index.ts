@@ -36,6 +36,8 @@ export type {
 } from "./connector.js";
 export type { ConnectorOptionsContext } from "./connector-options.js";
 export { ConnectorOptions } from "./connector-options.js";
+export type { CollectorOptions } from "./create-source-collector.js";
+export { createSourceCollector } from "./create-source-collector.js";
 export type { DeadLetter, DeadLetterBox, LetterOrigin, Redriven, RedriveOptions } from "./dead-letter-box.js";
 export type { DeadLetters, RefusedInput, RefusedOutput, RefusedPayload, RefusedRow } from "./dead-letters.js";
 export { refusedRow } from "./dead-letters.js";
@@ -88,14 +90,12 @@ export { compileRowChecker } from "./row-checker.js";
 export type { SinkEncoder } from "./sink-encoder.js";
 export { createSinkEncoder } from "./sink-encoder.js";
 export type {
-  CollectorOptions,
   Deserialization,
   Downstream,
   MetadataReader,
   SourceCollector,
   SplitCollector,
 } from "./source-collector.js";
-export { createSourceCollector } from "./source-collector.js";
 export { parseColumn, parseSqlType, printSqlType } from "./sql-type.js";
 export type { Transform } from "./transform.js";
 export type { Environment, VarString, VarStringOrigin } from "./var-string.js";

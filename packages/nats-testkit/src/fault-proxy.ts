@@ -1,13 +1,13 @@
 import { createServer, type Server } from "node:net";
 import { findFreePort } from "./free-port.js";
 import type { FrameVerdict, NatsFrame } from "./nats-frames.js";
-import { type DirectionFaults, openProxiedConnection, type ProxiedConnection } from "./proxied-connection.js";
-
-/** `toTarget` is what the client sends, `fromTarget` what it receives. */
-export type ProxyDirection = "toTarget" | "fromTarget";
-
-/** The end of a proxied connection that is towards the client, or towards the target. */
-export type ProxySide = "client" | "target";
+import {
+  type DirectionFaults,
+  openProxiedConnection,
+  type ProxiedConnection,
+  type ProxyDirection,
+  type ProxySide,
+} from "./proxied-connection.js";
 
 export interface FaultProxyOptions {
   /** Where connections go: a URL such as `nats://127.0.0.1:4222`, or `host:port`. */

@@ -5,14 +5,7 @@ export type { NatsCluster, NatsClusterNode, NatsClusterOptions } from "./cluster
 export { startNatsCluster } from "./cluster.js";
 export type { ClusterMember, ClusterView, ClusterViewOptions } from "./cluster-view.js";
 export { createClusterView } from "./cluster-view.js";
-export type {
-  FaultProxy,
-  FaultProxyCounters,
-  FaultProxyOptions,
-  Interception,
-  ProxyDirection,
-  ProxySide,
-} from "./fault-proxy.js";
+export type { FaultProxy, FaultProxyCounters, FaultProxyOptions, Interception } from "./fault-proxy.js";
 export { startFaultProxy } from "./fault-proxy.js";
 export { findServerBinary } from "./find-server-binary.js";
 export { findFreePort } from "./free-port.js";
@@ -31,6 +24,7 @@ export type { FrameVerdict, NatsFrame } from "./nats-frames.js";
 export { isPublishAck } from "./nats-frames.js";
 export type { NatsServer, NatsServerOptions } from "./nats-server.js";
 export { startNatsServer } from "./nats-server.js";
+export type { ProxyDirection, ProxySide } from "./proxied-connection.js";
 export type { Random } from "./random.js";
 export { createRandom } from "./random.js";
 export type {

@@ -1,6 +1,11 @@
 import { connect, type Socket } from "node:net";
-import type { ProxyDirection, ProxySide } from "./fault-proxy.js";
 import { createFrameReader, type FrameVerdict, type NatsFrame } from "./nats-frames.js";
+
+/** `toTarget` is what the client sends, `fromTarget` what it receives. */
+export type ProxyDirection = "toTarget" | "fromTarget";
+
+/** The end of a proxied connection that is towards the client, or towards the target. */
+export type ProxySide = "client" | "target";
 
 /** What breaks one direction. Shared by all connections of a proxy, which changes it. */
 export interface DirectionFaults {

@@ -5,8 +5,6 @@ import { sqlTypeOf } from "./duckdb-types.js";
 import type { Expression } from "./expression.js";
 import { type Duckdb, openDuckdb } from "./open-duckdb.js";
 
-export { createDuckdbTransform } from "./duckdb-transform.js";
-
 /** The part of a query that DuckDB evaluates, with the types it found. */
 export interface DuckdbQuery {
   readonly schema: ConnectionSchema;

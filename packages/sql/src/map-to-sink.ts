@@ -2,9 +2,18 @@ import { type Column, ConnectorError, printSqlType } from "@x/connector-api";
 import type { TableDefinition } from "./create-table.js";
 import { castTypeName } from "./duckdb-types.js";
 import type { QueryDefinition } from "./insert-select.js";
-import type { PlannedItem } from "./plan-query.js";
 import type { Output } from "./projection.js";
 import { createWidening, widenNothing } from "./widening.js";
+
+/** A value of the SELECT list with its type; `type` is undefined for NULL. */
+export interface PlannedItem {
+  readonly output: Output;
+  readonly type: Column["type"] | undefined;
+  readonly nullable: boolean;
+  readonly place: QueryDefinition["place"];
+  /** As written, for messages. */
+  readonly text: string;
+}
 
 /**
  * The outputs of an INSERT in the sink's order and under its names: the SELECT's items by position, columns that the

@@ -2,20 +2,10 @@ import { type Column, type ConnectionSchema, ConnectorError, type Transform } fr
 import type { TableDefinition } from "./create-table.js";
 import type { Expression } from "./expression.js";
 import type { QueryDefinition } from "./insert-select.js";
-import { mapToSink } from "./map-to-sink.js";
+import { mapToSink, type PlannedItem } from "./map-to-sink.js";
 import type { Script } from "./parse-script.js";
 import { createProjection, isIdentity, type Output } from "./projection.js";
 import { widenNothing } from "./widening.js";
-
-/** A value of the SELECT list with its type; `type` is undefined for NULL. */
-export interface PlannedItem {
-  readonly output: Output;
-  readonly type: Column["type"] | undefined;
-  readonly nullable: boolean;
-  readonly place: QueryDefinition["place"];
-  /** As written, for messages. */
-  readonly text: string;
-}
 
 /** A query checked against its tables and ready to run. */
 export interface QueryPlan {
@@ -41,7 +31,7 @@ export async function planQuery(script: Script, query: QueryDefinition): Promise
   const sink = query.sink && tableOf(script, query.sink.table);
   const expressions = expressionsOf(query);
   const needsDuckdb = expressions.length > 0 || query.where !== undefined;
-  const duckdb = needsDuckdb ? await import("./duckdb-query.js") : undefined;
+  const duckdb = needsDuckdb ? await import("./duckdb.js") : undefined;
   const computed = await duckdb?.describeDuckdbQuery(source.schema, expressions, query.where);
   const items = planItems(query, source, computed?.types ?? []);
   const columns = sink === undefined ? outputColumns(items) : sink.schema.columns;

@@ -1,4 +1,5 @@
-import type { Entrant, Job, OpenEntrant } from "./entrant.js";
+import type { Entrant, OpenEntrant } from "./entrant.js";
+import type { Answer, Request } from "./entrant-messages.js";
 
 /** THE list of entrants. Each is loaded only in its own process. */
 const entrants: Readonly<Record<string, () => Promise<OpenEntrant>>> = {
@@ -33,19 +34,6 @@ async function client(version: "v2" | "v3") {
     ? (await import("../baselines/client-v2.js")).openSession
     : (await import("../baselines/client-v3.js")).openSession;
 }
-
-/** What this process answers to one request. */
-export type Answer =
-  | { readonly kind: "ready" }
-  | { readonly kind: "done"; readonly ms: number; readonly cpuMs: number }
-  | { readonly kind: "memory"; readonly bytes: number }
-  | { readonly kind: "failed"; readonly message: string };
-
-/** What this process is asked, one at a time; memory also while a turn goes on. */
-export type Request =
-  | { readonly kind: "open"; readonly job: Job }
-  | { readonly kind: "turn"; readonly turn: number }
-  | { readonly kind: "memory" };
 
 let entrant: Entrant | undefined;
 

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { Job, Timing } from "./entrant.js";
-import type { Answer, Request } from "./entrant-process.js";
+import type { Answer, Request } from "./entrant-messages.js";
 
 /** An entrant in a process of its own, so that no entrant meets another one's garbage or deoptimized code. */
 export interface RunningEntrant {

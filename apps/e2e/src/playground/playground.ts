@@ -1,6 +1,4 @@
 import type { ClusterView } from "@x/nats-testkit";
-import { openContainerPlayground } from "./containers.js";
-import { openProcessPlayground } from "./processes.js";
 
 /** A node of a playground's cluster. What it is told to do is done when the promise resolves. */
 export interface PlaygroundNode {
@@ -46,12 +44,4 @@ export interface Playground
 export interface PlaygroundOptions {
   /** What every node begins as. Default: newest. */
   readonly series?: ServerSeries;
-}
-
-/** Where a playground is: `E2E_ON` says `containers` or `processes`, which is the default. */
-export function openPlayground(options: PlaygroundOptions = {}): Promise<Playground> {
-  const where = process.env.E2E_ON ?? "processes";
-  if (where === "containers") return openContainerPlayground(options);
-  if (where === "processes") return openProcessPlayground(options);
-  throw new TypeError(`E2E_ON is "${where}", expected containers or processes`);
 }

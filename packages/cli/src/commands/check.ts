@@ -1,5 +1,5 @@
 import type { CheckFlags } from "../check-script.js";
-import type { CliCommand } from "../commands.js";
+import type { CliCommand } from "../cli-command.js";
 import { addScriptFlags, stateFlag } from "../script-flags.js";
 
 export const checkCommand: CliCommand = {

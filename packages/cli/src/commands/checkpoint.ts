@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import type { ListFlags } from "../checkpoints/list.js";
 import type { MoveFlags } from "../checkpoints/move.js";
 import type { ShowFlags } from "../checkpoints/show.js";
-import type { CliCommand } from "../commands.js";
+import type { CliCommand } from "../cli-command.js";
 import { addScriptFlags, stateFlag } from "../script-flags.js";
 
 const toSequence = ["--to-seq <number>", "read this message of the stream next"] as const;

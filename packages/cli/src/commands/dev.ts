@@ -1,4 +1,4 @@
-import type { CliCommand } from "../commands.js";
+import type { CliCommand } from "../cli-command.js";
 import type { DevFlags } from "../dev-server.js";
 
 export const devCommand: CliCommand = {

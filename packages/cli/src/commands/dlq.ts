@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CliCommand } from "../commands.js";
+import type { CliCommand } from "../cli-command.js";
 import type { ListFlags } from "../dlq/list.js";
 import type { RedriveFlags } from "../dlq/redrive.js";
 import { addServerFlags, type ServerFlags } from "../server-flags.js";

@@ -1,4 +1,4 @@
-import type { CliCommand } from "../commands.js";
+import type { CliCommand } from "../cli-command.js";
 import type { ExplainFlags } from "../explain-script.js";
 import { addScriptFlags, stateFlag } from "../script-flags.js";
 

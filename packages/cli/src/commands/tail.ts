@@ -1,4 +1,4 @@
-import type { CliCommand } from "../commands.js";
+import type { CliCommand } from "../cli-command.js";
 import { addServerFlags } from "../server-flags.js";
 import type { TailFlags } from "../tail.js";
 

@@ -14,10 +14,7 @@ import { type HostedSource, startSink, startSource } from "./operator-host.js";
 import { batchOf, flush, type OpenSink, type SinkLaw } from "./sink-laws.js";
 import type { SourceLaw } from "./source-laws.js";
 import { suiteSchema } from "./suite-rows.js";
-import { createTools, offersOf, type TableTools } from "./table-tools.js";
-
-/** A test of a table, to its end. Rejects when the connector has none. */
-export type RunTest = (options?: object, signal?: AbortSignal) => Promise<readonly TestMessage[]>;
+import { createTools, offersOf, type RunTest, type TableTools } from "./table-tools.js";
 
 type OperatorOf<Kind extends TableType> = Extract<ConstructedOperator, { readonly kind: Kind }>["operator"];
 

@@ -1,3 +1,4 @@
+import { createSourceCollector } from "../create-source-collector.js";
 import { ConnectorError } from "../errors.js";
 import { silentLogger } from "../logger.js";
 import type { SinkOperator, SinkStart, SourceFinish, SourceOperator, SourceSnapshot } from "../operator.js";
@@ -10,7 +11,6 @@ import {
   type SplitState,
 } from "../operator-context.js";
 import type { RecordBatch } from "../record-batch.js";
-import { createSourceCollector } from "../source-collector.js";
 import { type SuiteRow, suiteRowOf } from "./suite-rows.js";
 
 /** How {@link startSource} runs a source. */

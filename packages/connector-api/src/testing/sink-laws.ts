@@ -5,12 +5,11 @@ import type { OperatorCounters } from "../operator-context.js";
 import type { ReplayRange } from "../pipeline-plan.js";
 import type { RecordBatch } from "../record-batch.js";
 import type { Row } from "../row.js";
-import type { RunTest } from "./check-law.js";
 import type { SinkEnvironment } from "./connector-fixture.js";
 import { within } from "./eventually.js";
 import type { HostedSource } from "./operator-host.js";
 import { suiteRows } from "./suite-rows.js";
-import type { Offer, TableTools } from "./table-tools.js";
+import type { Offer, RunTest, TableTools } from "./table-tools.js";
 
 /** What a law is given: an outside of its own, and sinks that write there. */
 export interface SinkBench {

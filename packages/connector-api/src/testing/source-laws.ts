@@ -3,12 +3,11 @@ import type { SourceCapabilities } from "../connector.js";
 import { isConnectorError } from "../errors.js";
 import type { SourceOperator } from "../operator.js";
 import type { ReplayRange } from "../pipeline-plan.js";
-import type { RunTest } from "./check-law.js";
 import type { SourceEnvironment } from "./connector-fixture.js";
 import { eventually, within } from "./eventually.js";
 import type { HostedSource, SourceStart } from "./operator-host.js";
 import { suiteRows } from "./suite-rows.js";
-import type { Offer, TableTools } from "./table-tools.js";
+import type { Offer, RunTest, TableTools } from "./table-tools.js";
 
 /** What a law is given: an outside of its own, and sources that read it. */
 export interface SourceBench {

@@ -1,4 +1,4 @@
-import type { Connector } from "../connector.js";
+import type { Connector, TestMessage } from "../connector.js";
 import type { DeadLetterBox } from "../dead-letter-box.js";
 import type { SourceOperator } from "../operator.js";
 import type { SplitState } from "../operator-context.js";
@@ -26,6 +26,9 @@ export const offers = [
 ] as const;
 
 export type Offer = (typeof offers)[number];
+
+/** A test of a table, to its end. Rejects when the connector has none. */
+export type RunTest = (options?: object, signal?: AbortSignal) => Promise<readonly TestMessage[]>;
 
 /** What a connector can do with one table beside running it. Each rejects where the connector leaves it out. */
 export interface TableTools {

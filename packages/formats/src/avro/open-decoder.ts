@@ -1,9 +1,9 @@
 import { ConnectorError, type Decoder, type FormatContext } from "@x/connector-api";
-import type { AvroOptions } from "../formats/avro.js";
 import { createBySchemaId } from "../schema/by-schema-id.js";
 import { ENVELOPE_BYTES } from "../schema/confluent-envelope.js";
 import { openRegistry, type RegistrySettings, referencesOf } from "../schema/registry-options.js";
 import { openSchemaText } from "../schema/schema-source.js";
+import type { AvroOptions } from "./avro-options.js";
 import { type Avsc, loadAvsc } from "./avsc-types.js";
 import { createContainerReader } from "./container-file.js";
 import { createDatumReader, type DatumReader, type DatumTarget } from "./datum-reader.js";

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 import { ConnectorError, type Encoder, type FormatContext } from "@x/connector-api";
-import type { AvroOptions } from "../formats/avro.js";
 import { envelope } from "../schema/confluent-envelope.js";
 import { openRegistry, referencesOf, resolveSinkSchema } from "../schema/registry-options.js";
 import { openSchemaText } from "../schema/schema-source.js";
+import type { AvroOptions } from "./avro-options.js";
 import { loadAvsc } from "./avsc-types.js";
 import { createContainerWriter } from "./container-file.js";
 import { createDatumWriter } from "./datum-writer.js";

@@ -1,24 +1,8 @@
 import { ConnectorError, type Format } from "@x/connector-api";
+import type { AvroOptions } from "../avro/avro-options.js";
 import { compactFields, requireColumns, StoredFormat } from "../format-options.js";
-import { parseRegistry, type RegistrySettings, registryFromOptions } from "../schema/registry-options.js";
+import { parseRegistry, registryFromOptions } from "../schema/registry-options.js";
 import { valueColumn } from "../value-column.js";
-
-/** The options of {@link avro} as they are stored. */
-export type AvroOptions = {
-  /** The writer's schema on a source, the output schema on a sink. */
-  readonly schema?: string;
-  readonly schemaFile?: string;
-  /** What a source resolves the writer's schema into. */
-  readonly readerSchema?: string;
-  readonly readerSchemaFile?: string;
-  /** A bare record per payload; without it an object container file. */
-  readonly rawDatums: boolean;
-  /** A sink writes single-object encoding. A source recognises it by itself. */
-  readonly singleObject: boolean;
-  readonly intoUnstructuredJson: boolean;
-  /** Present: payloads carry a schema id (Confluent wire format). */
-  readonly schemaRegistry?: RegistrySettings;
-};
 
 const texts = ["schema", "schema_file", "reader_schema", "reader_schema_file"] as const;
 const flags = ["raw_datums", "single_object", "into_unstructured_json"] as const;

@@ -1,21 +1,8 @@
 import type { Format } from "@x/connector-api";
 import { compactFields, requireColumns, StoredFormat } from "../format-options.js";
-import { parseRegistry, type RegistrySettings, registryFromOptions } from "../schema/registry-options.js";
+import type { ProtobufOptions } from "../protobuf/protobuf-options.js";
+import { parseRegistry, registryFromOptions } from "../schema/registry-options.js";
 import { valueColumn } from "../value-column.js";
-
-/** The options of {@link protobuf} as they are stored. */
-export type ProtobufOptions = {
-  /** `.proto` text. */
-  readonly schema?: string;
-  /** A `.proto` file with its imports beside it, or a FileDescriptorSet. */
-  readonly schemaFile?: string;
-  /** Full name of the message; a source with a registry takes it from each payload. */
-  readonly messageName?: string;
-  readonly lengthDelimited: boolean;
-  readonly intoUnstructuredJson: boolean;
-  /** Present: payloads carry a schema id and message indexes (Confluent wire format). */
-  readonly schemaRegistry?: RegistrySettings;
-};
 
 /** Protobuf messages (proto2, proto3, editions), their fields matched to columns by proto name. Reads and writes. */
 export const protobuf = {

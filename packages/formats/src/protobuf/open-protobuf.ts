@@ -1,5 +1,4 @@
 import { ConnectorError, type Decoder, type Encoder, type FormatContext } from "@x/connector-api";
-import type { ProtobufOptions } from "../formats/protobuf.js";
 import { createBySchemaId } from "../schema/by-schema-id.js";
 import { envelope } from "../schema/confluent-envelope.js";
 import type { RegisteredSchema, RegistryClient } from "../schema/registry-client.js";
@@ -16,6 +15,7 @@ import {
 } from "./load-schema.js";
 import { createMessageReader, createMessageWriter, type MessageReader } from "./message-codec.js";
 import { readMessageIndexes, writeMessageIndexes } from "./message-indexes.js";
+import type { ProtobufOptions } from "./protobuf-options.js";
 
 /** Loads protobufjs, gets the schema and compiles the reader of the message. */
 export async function openProtobufDecoder(options: ProtobufOptions, context: FormatContext): Promise<Decoder> {
