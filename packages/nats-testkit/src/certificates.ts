@@ -121,8 +121,8 @@ function extension(id: string, content: Buffer, critical: boolean): Buffer {
   return sequence(oid(id), ...(critical ? [der(0x01, Buffer.of(0xff))] : []), der(0x04, content));
 }
 
-/** UTCTime: good until 2049. */
+/** UTCTime up to 2049, and GeneralizedTime after it (RFC 5280, 4.1.2.5). */
 function time(date: Date): Buffer {
   const text = date.toISOString().replaceAll(/[-:T]|\.\d+/g, "");
-  return der(0x17, Buffer.from(text.slice(2)));
+  return date.getUTCFullYear() < 2050 ? der(0x17, Buffer.from(text.slice(2))) : der(0x18, Buffer.from(text));
 }

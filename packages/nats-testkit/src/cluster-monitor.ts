@@ -54,10 +54,19 @@ function readJson<Body>({ host, port }: Address, path: string): Promise<Body | u
       response.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;
       });
-      response.on("end", () => resolve(JSON.parse(text) as Body));
+      response.on("end", () => resolve(parseJson<Body>(text)));
       response.on("error", () => resolve(undefined));
     });
     request.on("timeout", () => request.destroy());
     request.on("error", () => resolve(undefined));
   });
+}
+
+/** Undefined for what a proxy, or another server, says in place of a node. */
+function parseJson<Body>(text: string): Body | undefined {
+  try {
+    return JSON.parse(text) as Body;
+  } catch {
+    return undefined;
+  }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Address, askServer, type Login } from "./ask-server.js";
+import { type Access, AccessRefused, type Address, askServer, type ClientTls, type Login } from "./ask-server.js";
 import { findGroup, isHealthy, readClientNames, readJetStream } from "./cluster-monitor.js";
 
 /** A node of a cluster, wherever it runs: a process, a container, another machine. */
@@ -20,6 +20,8 @@ export interface ClusterMember {
 export interface ClusterViewOptions {
   /** What the view's own requests say in CONNECT where the servers ask for credentials, such as `{ user, pass }`. */
   login?: Login;
+  /** How the view's own requests speak TLS where the servers want it, such as `{ ca }`. */
+  tls?: ClientTls;
 }
 
 /** What a cluster says about itself. */
@@ -51,8 +53,10 @@ const MAX_REPLICAS = 5;
 /** Looks at a cluster through its monitoring ports, whatever its accounts. */
 export function createClusterView<Member extends ClusterMember>(
   members: readonly Member[],
-  { login }: ClusterViewOptions = {},
+  access: ClusterViewOptions = {},
 ): ClusterView<Member> {
+  /** The same each time: what a lost answer leaves behind is found again, and removed. */
+  const trial = `testkit-${randomBytes(4).toString("hex")}`;
   const reachable = (): Member[] => members.filter((member) => member.isReachable());
 
   const findLeader = async (stream: string, consumer?: string): Promise<Leader<Member> | undefined> => {
@@ -73,7 +77,7 @@ export function createClusterView<Member extends ClusterMember>(
     if (peers.length !== names.length - 1 || peers.some(({ current, offline }) => !current || offline)) return false;
     const healthy = await Promise.all(up.map(({ monitor }) => isHealthy(monitor)));
     const leader = up[leaderAt];
-    return leader !== undefined && healthy.every(Boolean) && canPlace(leader.client, up.length, login);
+    return leader !== undefined && healthy.every(Boolean) && canPlace(leader.client, trial, up.length, access);
   };
 
   return {
@@ -95,7 +99,10 @@ export function createClusterView<Member extends ClusterMember>(
         if (asked === undefined || Date.now() - asked.at > ASK_AGAIN_MS) {
           asked = { member, at: Date.now() };
           // No answer may come from the middle of an election: who leads then is looked at, and asked if need be.
-          const answer = await askServer(member.client, api, "", login && { login }).catch(() => "{}");
+          const answer = await askServer(member.client, api, "", access).catch((error: unknown) => {
+            if (error instanceof AccessRefused) throw error;
+            return "{}";
+          });
           const { error } = JSON.parse(answer) as ApiAnswer;
           if (error) throw new Error(`${api}: ${error.description}`);
         }
@@ -142,19 +149,18 @@ interface ApiAnswer {
 
 /**
  * Whether a stream can be placed on so many nodes. Nothing else tells: a peer is current before the leader has heard of
- * its resources. Where the login does not suffice there is no telling, and the answer is yes.
+ * its resources. Whoever may not ask cannot tell, and takes it for so.
  */
-async function canPlace(leader: Address, nodes: number, login: Login | undefined): Promise<boolean> {
-  const name = `testkit-${randomBytes(4).toString("hex")}`;
+async function canPlace(leader: Address, name: string, nodes: number, access: Access): Promise<boolean> {
   const config = { name, subjects: [name], num_replicas: Math.min(nodes, MAX_REPLICAS), storage: "memory" };
   const ask = (api: string, payload = ""): Promise<string> =>
-    askServer(leader, `$JS.API.STREAM.${api}.${name}`, payload, login && { login });
+    askServer(leader, `$JS.API.STREAM.${api}.${name}`, payload, access);
   try {
     const { error } = JSON.parse(await ask("CREATE", JSON.stringify(config))) as ApiAnswer;
     await ask("DELETE");
     return error === undefined;
   } catch (error) {
-    return /Authoriz|Permission/.test(String(error));
+    return error instanceof AccessRefused;
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import type { Login } from "./ask-server.js";
+import type { ClientTls, Login } from "./ask-server.js";
 import { type ClusterNetwork, openClusterNetwork } from "./cluster-network.js";
 import { type ClusterMember, type ClusterView, createClusterView } from "./cluster-view.js";
 import { findServerBinary } from "./find-server-binary.js";
@@ -15,6 +15,8 @@ export interface NatsClusterOptions extends Pick<NatsServerOptions, "config" | "
   advertise?: boolean;
   /** What the cluster's own requests say in CONNECT where `config` asks for credentials, such as `{ user, pass }`. */
   login?: Login;
+  /** How the cluster's own requests speak TLS where `config` asks for it, such as `{ ca }`. */
+  tls?: ClientTls;
   /** All connections go through proxies of this process, so that nodes can be isolated. Default: false. */
   partitionable?: boolean;
 }
@@ -24,10 +26,11 @@ export interface NatsClusterNode extends NatsServer, ClusterMember {
   log(): string;
   /**
    * Cuts the node off without a sign, as when a switch fails: connections stay open and no byte arrives, from the other
-   * nodes, from clients that came by `cluster.urls`, or from both, which is the default. Needs `partitionable`.
+   * nodes, from clients that came by `cluster.urls`, or from both, which is the default. Takes the place of an isolation
+   * before. Needs `partitionable`.
    */
   isolate(from?: { nodes?: boolean; clients?: boolean }): void;
-  /** Ends the isolation; what was held arrives. */
+  /** Ends the isolation; what was held arrives, unless the other end is still isolated. */
   rejoin(): void;
 }
 
@@ -71,7 +74,7 @@ export async function startNatsCluster(options: NatsClusterOptions = {}): Promis
 }
 
 async function createCluster(bins: readonly string[], options: NatsClusterOptions): Promise<NatsCluster> {
-  const { advertise = true, partitionable = false, login } = options;
+  const { advertise = true, partitionable = false, login, tls } = options;
   const name = `testkit-${randomBytes(4).toString("hex")}`;
   const ports = await Promise.all(
     bins.map(async () => ({
@@ -111,7 +114,7 @@ async function createCluster(bins: readonly string[], options: NatsClusterOption
     name,
     nodes,
     urls: nodes.map(({ url }, i) => network?.clientUrlOf(i) ?? url),
-    ...createClusterView(nodes, login && { login }),
+    ...createClusterView(nodes, { ...(login && { login }), ...(tls && { tls }) }),
     async [Symbol.asyncDispose]() {
       await Promise.all(nodes.map((node) => node[Symbol.asyncDispose]()));
       await network?.[Symbol.asyncDispose]();
@@ -126,7 +129,6 @@ function toNode(
   network: ClusterNetwork | undefined,
   i: number,
 ): NatsClusterNode {
-  let isolated = false;
   const needNetwork = (): ClusterNetwork => {
     if (network) return network;
     throw new Error(`${server.name} cannot be isolated, expected startNatsCluster({ partitionable: true })`);
@@ -134,15 +136,11 @@ function toNode(
   return Object.assign(server, {
     client: { host: "127.0.0.1", port: server.port },
     monitor: { host: "127.0.0.1", port: monitorPort },
-    isReachable: () => server.state === "running" && !isolated,
+    isReachable: () => server.state === "running" && network?.isIsolated(i) !== true,
     isolate({ nodes = true, clients = true }: { nodes?: boolean; clients?: boolean } = {}) {
-      needNetwork().isolate(i, true, { routes: nodes, clients });
-      isolated = nodes;
+      needNetwork().isolate(i, { nodes, clients });
     },
-    rejoin() {
-      needNetwork().isolate(i, false, { routes: true, clients: true });
-      isolated = false;
-    },
+    rejoin: () => needNetwork().rejoin(i),
   });
 }
 

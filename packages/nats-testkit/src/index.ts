@@ -1,4 +1,4 @@
-export type { Address, Login } from "./ask-server.js";
+export type { Address, ClientTls, Login } from "./ask-server.js";
 export type { Certificate, CertificateAuthority, CertificateOptions } from "./certificates.js";
 export { createCertificateAuthority } from "./certificates.js";
 export type { NatsCluster, NatsClusterNode, NatsClusterOptions } from "./cluster.js";

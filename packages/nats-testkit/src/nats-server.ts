@@ -128,7 +128,7 @@ export function createNatsServer(
     const limits = options.maxPayloadBytes === undefined ? "" : `max_payload: ${options.maxPayloadBytes}\n`;
     const domain = options.domain === undefined ? "" : `, domain: ${JSON.stringify(options.domain)}`;
     const store =
-      jetstream && !/^\s*jetstream\b/m.test(config)
+      jetstream && !/^\s*jetstream\b/m.test(topLevelOf(config))
         ? `jetstream { store_dir: ${JSON.stringify(storeDir)}${domain} }\n`
         : "";
     // Not by flags: the server refuses to reload a name that is not in its file, and 2.10 turns JetStream off.
@@ -247,4 +247,15 @@ export function createNatsServer(
 function readyLine(log: string, name: string): ServerInfo | undefined {
   if (!log.includes("Server is ready")) return undefined;
   return { server_name: name, version: /Version:\s+(\S+)/.exec(log)?.[1] ?? "" };
+}
+
+/** Configuration without what is in braces, such as the `jetstream: enabled` of an account. */
+function topLevelOf(config: string): string {
+  // A comment may begin in the middle of a line, but `//` also belongs to a URL that has no quotes.
+  let text = config.replace(/"[^"]*"|'[^']*'|#.*|(?<![\w:])\/\/.*/g, "");
+  for (let before = ""; before !== text; ) {
+    before = text;
+    text = text.replace(/\{[^{}]*\}/g, "");
+  }
+  return text;
 }

@@ -44,7 +44,14 @@ export function probeServer(port: number, jetstream: boolean, timeoutMs: number)
   });
 }
 
-function parseInfo(text: string): ServerInfo | undefined {
+/** The first line that a server sends; undefined while it is not there, and when it is none. */
+export function parseInfo(text: string): ServerInfo | undefined {
   const line = /^INFO (\{.*\})\s*\r\n/m.exec(text)?.[1];
-  return line === undefined ? undefined : (JSON.parse(line) as ServerInfo);
+  if (line === undefined) return undefined;
+  try {
+    return JSON.parse(line) as ServerInfo;
+  } catch {
+    // Somebody else is on this port.
+    return undefined;
+  }
 }

@@ -31,6 +31,12 @@ it("takes NATS_SERVER_BIN before PATH, PATH before the cache", () => {
   expect(findServerBinary({ PATH: "", XDG_CACHE_HOME })).toBe(inCache);
 });
 
+it("passes by a folder of that name", () => {
+  placeServer("bin", FILE_NAME);
+  const onPath = placeServer("more");
+  expect(findServerBinary({ PATH: [join(root, "bin"), join(root, "more")].join(delimiter) })).toBe(onPath);
+});
+
 it("takes the newest of the cache, by number, also under HOME", () => {
   placeServer(".cache", "x-nats-connector", "nats-server", "2.9.10");
   const newest = placeServer(".cache", "x-nats-connector", "nats-server", "2.15.1");

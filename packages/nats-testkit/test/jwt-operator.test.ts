@@ -53,4 +53,6 @@ it("makes certificates that their authority vouches for", () => {
   expect(key).toContain("PRIVATE KEY");
   const past = new X509Certificate(authority.issue({ notAfter: new Date(Date.now() - 1000) }).cert);
   expect(Date.parse(past.validTo)).toBeLessThan(Date.now());
+  const late = new X509Certificate(authority.issue({ notAfter: new Date("2060-01-01T00:00:00Z") }).cert);
+  expect(late.validTo).toMatch(/2060/);
 });
