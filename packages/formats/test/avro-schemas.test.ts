@@ -47,6 +47,52 @@ describe("random Avro schemas, data by the specification", () => {
   });
 });
 
+/** What a union gives back of a JSON value that several of its branches could hold. */
+async function through(union: readonly unknown[], json: unknown): Promise<unknown> {
+  const fields = [{ name: "value", type: union }];
+  const columns = { schema: defineSchema({ value: "JSON NOT NULL" }) };
+  const raw = options({ rawDatums: true, schema: JSON.stringify({ type: "record", name: "R", fields }) });
+  const written = (await avro.openEncoder(raw, columns)).encode({ value: json } as never);
+  return decodeOne(await avro.openDecoder(raw, columns), written).value;
+}
+const long = (logicalType: string): object => ({ type: "long", logicalType });
+const record = (name: string, type: unknown, more: object = {}): object => {
+  return { type: "record", name, fields: [{ name: "a", type, ...more }] };
+};
+
+test.each([
+  ["time", [long("time-micros"), { type: "int", logicalType: "time-millis" }], "01:18:45.001"],
+  [
+    "map",
+    [{ type: "map", values: long("timestamp-nanos") }, record("N", long("timestamp-millis"))],
+    { a: "1970-01-01T00:00:00.000Z" },
+  ],
+  ["float", [{ type: "map", values: "float" }, record("N", "double")], { a: 0.1 }],
+  ["default", [record("N", "int", { default: 1 }), { type: "map", values: "int" }], {}],
+  [
+    "duration",
+    [
+      { type: "fixed", name: "D", size: 12, logicalType: "duration" },
+      { type: "map", values: "int" },
+    ],
+    { months: 1, days: 2, millis: 3, more: 4 },
+  ],
+  [
+    "inner",
+    [{ type: "map", values: [long("time-micros"), "boolean"] }, record("N", ["null", "int", "string"])],
+    { a: "01:00:00.5" },
+  ],
+] as const)("a union writes the branch that reads back the same: %s", async (_, union, json) => {
+  expect(await through(union, json)).toEqual(json);
+});
+
+test("a union takes a time with other digits where no branch would read it back the same", async () => {
+  expect(await through(["null", "int", long("timestamp-micros")], "2020-01-01T00:00:00+01:00")).toBe(
+    "2019-12-31T23:00:00.000000Z",
+  );
+  expect(await through(["null", record("N", "int", { default: 7 }), "string"], {})).toEqual({ a: 7 });
+});
+
 /** Names that Avro takes, in place of those that JSON takes. */
 export function renamed(schema: ConnectionSchema): ConnectionSchema {
   return JSON.parse(JSON.stringify(schema), (_key, value: unknown) => {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { kindOf } from "@x/connector-api";
 import { BadValue, withinElement, withinField } from "../bad-value.js";
 import { writeJson } from "../json/json-value.js";
@@ -6,6 +7,7 @@ import { formatDecimal } from "../values/decimal.js";
 import { parseRfc3339 } from "../values/timestamp.js";
 import { checked, createToLong, fitting, typed, wellFormed } from "./checked-values.js";
 import { compileDefault } from "./default-values.js";
+import { createJsonReader } from "./json-readers.js";
 import {
   daysOf,
   decimalBytes,
@@ -28,12 +30,12 @@ import {
 export type JsonWriter = (value: unknown) => unknown;
 
 /**
- * Compiles the way of JSON into any Avro value, as `createJsonReader` gives it: what that reads back is equal. In a
- * union the first branch that takes the value, a float only after all others, because it rounds. A record takes no key
- * that is not a field, so that none is lost.
+ * Compiles the way of JSON into any Avro value. What `createJsonReader` gave comes back equal: in a union the first
+ * branch that is read as the very same JSON, else the first that takes the value, such as a time with other digits; a
+ * float only after all others, because it rounds. A record takes no key that is not a field, so that none is lost.
  */
 export function createJsonWriter(node: AvroNode, exact: boolean): JsonWriter {
-  return new JsonWriters(exact).of(node);
+  return new JsonWriters(exact, new JsonWriters(exact)).of(node);
 }
 
 /** Digits of a second that a unit does not hold. */
@@ -42,10 +44,13 @@ const finer = { ms: /\.\d{3}\d*[1-9]/, us: /\.\d{6}\d*[1-9]/, ns: /\.\d{9}\d*[1-
 class JsonWriters {
   readonly #known = new Map<AvroNode, JsonWriter>();
   readonly #exact: boolean;
+  readonly #strict: JsonWriters | undefined;
   readonly #toLong: (value: bigint | number) => number | bigint;
 
-  constructor(exact: boolean) {
+  /** Without `strict` these are the strict ones themselves, which take only what is read back as it was. */
+  constructor(exact: boolean, strict?: JsonWriters) {
     this.#exact = exact;
+    this.#strict = strict;
     this.#toLong = createToLong(exact);
   }
 
@@ -55,9 +60,25 @@ class JsonWriters {
     if (known !== undefined) return known;
     let write: JsonWriter | undefined;
     this.#known.set(node, (value) => (write as JsonWriter)(value));
-    write = this.#create(node);
+    write = this.#strict === undefined ? this.#readBack(node, this.#create(node)) : this.#create(node);
     this.#known.set(node, write);
     return write;
+  }
+
+  /** Refuses what a single value would not be read back as; records, lists and unions are made of such. */
+  #readBack(node: AvroNode, write: JsonWriter): JsonWriter {
+    const refuse = (): never => {
+      throw new BadValue("what is read back equal", "another text or number for it");
+    };
+    if (node.kind === "float") {
+      return (value) => (typeof value === "number" && Math.fround(value) !== value ? refuse() : write(value));
+    }
+    if (node.kind === "string" || !("logical" in node) || node.logical === undefined) return write;
+    const read = createJsonReader(node, this.#exact);
+    return (value) => {
+      const written = write(value);
+      return isDeepStrictEqual(read(written), value) ? written : refuse();
+    };
   }
 
   #create(node: AvroNode): JsonWriter {
@@ -148,6 +169,7 @@ class JsonWriters {
       const record: { [name: string]: unknown } = {};
       for (const { name, node: type, fallback, write } of fields) {
         const isThere = Object.hasOwn(given, name);
+        if (!isThere && this.#strict === undefined) throw withinField(name, new BadValue("a value", "no such field"));
         if (!isThere && fallback !== undefined) {
           record[name] = fallback();
           continue;
@@ -169,6 +191,7 @@ class JsonWriters {
       const write = this.of(inner);
       return (value) => (value === null ? null : write(value));
     }
+    const strict = this.#strict?.of(node);
     const [floats, others] = [true, false].map((isFloat) =>
       branches.filter(({ kind }) => (kind === "float") === isFloat),
     );
@@ -176,20 +199,25 @@ class JsonWriters {
       return { key: branchName(branch), kind: branch.kind, takes: testOfBranch(branch), write: this.of(branch) };
     });
     return (value) => {
-      for (const { key, kind, takes, write } of writers) {
-        if (!takes(value)) continue;
-        if (kind === "null") {
-          if (value === null) return null;
-          continue;
-        }
-        try {
-          return { [key]: write(value) };
-        } catch (error) {
-          if (!(error instanceof BadValue)) throw error;
-        }
+      if (value === null && writers.some(({ kind }) => kind === "null")) return null;
+      const exactly = strict && attempt(strict, value);
+      if (exactly !== undefined) return exactly;
+      for (const { key, takes, write } of writers) {
+        const written = takes(value) ? attempt(write, value) : undefined;
+        if (written !== undefined) return { [key]: written };
       }
       throw new BadValue("a value of a branch of the Avro union", kindOf(value));
     };
+  }
+}
+
+/** Undefined where the writer does not take the value. */
+function attempt(write: JsonWriter, value: unknown): unknown {
+  try {
+    return write(value);
+  } catch (error) {
+    if (error instanceof BadValue) return undefined;
+    throw error;
   }
 }
 
