@@ -47,7 +47,7 @@ export class AtomicCommitter {
   }
 
   /** Sends the outputs of a transaction ahead of their turn. Any failure shows, and is mended, when it is committed. */
-  stage(transaction: Transaction): AtomicBatch | undefined {
+  sendAhead(transaction: Transaction): AtomicBatch | undefined {
     const { link } = this.#options;
     if (!link.connected || transaction.size === 0) return undefined;
     const batch = new AtomicBatch(transaction, link.epoch);
@@ -59,10 +59,10 @@ export class AtomicCommitter {
     }
   }
 
-  /** Resolves when the transaction is in the stream. `staged` is what `stage` has returned for it. */
-  async commit(transaction: Transaction, staged: AtomicBatch | undefined): Promise<void> {
+  /** Resolves when the transaction is in the stream. `ahead` is what `sendAhead` has returned for it. */
+  async commit(transaction: Transaction, ahead: AtomicBatch | undefined): Promise<void> {
     const { logger } = this.#options;
-    this.#batch = staged;
+    this.#batch = ahead;
     for (let attempt = 0, incomplete = 0; ; attempt++) {
       const doubt = await this.#attempt(transaction, incomplete >= SUSPICIOUS);
       incomplete = doubt?.context.errCode === INCOMPLETE ? incomplete + 1 : 0;
@@ -70,6 +70,7 @@ export class AtomicCommitter {
         const { split } = this.#options.place;
         if (doubt !== undefined) logger.debug({ split, code: doubt.code }, "an unanswered commit is in the stream");
         if (attempt > 0) logger.info({ split }, "committing goes on");
+        if (transaction.stage !== undefined) transaction.stage.first ??= this.#last;
         return;
       }
       const raced = isWrongLastSequence(doubt);
@@ -89,8 +90,9 @@ export class AtomicCommitter {
     try {
       const batch = careful ? await this.#sendCarefully(transaction) : this.#fresh(transaction);
       this.#batch = undefined;
-      const headers = `${batch?.commitLines() ?? ""}${progressHeaders(config)}Nats-Expected-Last-Subject-Sequence: ${this.#last}\r\n`;
-      const payload = Buffer.from(encodeProgress(this.#recordOf(transaction)));
+      const record = this.#recordOf(transaction);
+      const headers = `${batch?.commitLines() ?? ""}${progressHeaders(config, record.staged)}Nats-Expected-Last-Subject-Sequence: ${this.#last}\r\n`;
+      const payload = encodeProgress(record, transaction.piece);
       const options = { link, stream: place.stream, timeoutMs: ackTimeoutMs, signal };
       this.#last = await requestAck({ subject: place.subject, payload, headers }, options);
       return undefined;
@@ -103,10 +105,10 @@ export class AtomicCommitter {
   /** The batch sent ahead if the server can still have it, else a new one; undefined when there is only progress. */
   #fresh(transaction: Transaction): AtomicBatch | undefined {
     const { link } = this.#options;
-    const staged = this.#batch;
+    const ahead = this.#batch;
     if (transaction.size === 0) return undefined;
-    const isYoung = staged !== undefined && performance.now() - staged.begunAt < BATCH_LIFE_MS;
-    if (isYoung && staged.linkEpoch === link.epoch) return staged;
+    const isYoung = ahead !== undefined && performance.now() - ahead.begunAt < BATCH_LIFE_MS;
+    if (isYoung && ahead.linkEpoch === link.epoch) return ahead;
     return this.#send(transaction);
   }
 
@@ -156,7 +158,7 @@ export class AtomicCommitter {
     return record.commit >= transaction.commit;
   }
 
-  #recordOf({ commit, checkpoint, progress }: Transaction): ProgressRecord {
+  #recordOf({ commit, checkpoint, progress: { staged, ...progress }, stage }: Transaction): ProgressRecord {
     const { place, claim } = this.#options;
     const { identity, source, split } = place;
     return {
@@ -170,6 +172,8 @@ export class AtomicCommitter {
       commit,
       checkpoint,
       ...progress,
+      // Where the stage begins is known once its first message is stored.
+      ...(staged === undefined ? {} : { staged: { ...staged, first: stage?.first } }),
     };
   }
 }

@@ -1,10 +1,12 @@
-import { ConnectorError, type RecordBatch, type SourceOrigin, type SourcePosition } from "@x/connector-api";
+import type { ConnectorError, RecordBatch, SourceOrigin, SourcePosition } from "@x/connector-api";
 import type { AtomicBatch } from "./atomic-batch.js";
 import type { AtomicCommitter } from "./atomic-committer.js";
 import type { Backlog } from "./backlog.js";
 import type { Progress } from "./progress-record.js";
 import { Resumption } from "./resumption.js";
-import { type Transaction, TransactionBuilder, type TransactionLimits } from "./transaction.js";
+import { MAX_STAGED_BYTES, MAX_STAGED_OUTPUTS, Stage, type StageRoom, tooMuchToStage } from "./stage.js";
+import { countParts, publishingOf, stagingOf } from "./stage-transactions.js";
+import { isWithin, type Transaction, TransactionBuilder, type TransactionLimits } from "./transaction.js";
 
 export interface AtomicLaneOptions {
   readonly split: string;
@@ -13,8 +15,11 @@ export interface AtomicLaneOptions {
   /** Where the split stands. */
   readonly start: Progress;
   readonly origin: SourceOrigin;
-  /** False: an input that does not fit into one transaction is refused. */
+  /** False: an input that does not fit into one transaction is staged first. */
   readonly deterministic: boolean;
+  /** What an earlier run has staged and not finished. */
+  readonly unfinished: Stage | undefined;
+  readonly room: StageRoom;
   readonly backlog: Backlog;
   /** Told how many outputs a commit has brought in. */
   readonly committed: (outputs: number) => void;
@@ -31,7 +36,7 @@ interface Sealed {
   /** As it was cut: what the server refuses may be taken out later. */
   readonly outputs: number;
   readonly bytes: number;
-  staged: AtomicBatch | undefined;
+  ahead: AtomicBatch | undefined;
 }
 
 interface Waiter {
@@ -56,17 +61,31 @@ export class AtomicLane {
   #running = false;
   #linger: NodeJS.Timeout | undefined;
   #failed = false;
+  /** Position that the last transaction cut will bring. */
+  #cutAt: SourcePosition;
 
   constructor(options: AtomicLaneOptions) {
-    const { limits, start, origin } = options;
+    const { limits, start, origin, unfinished, deterministic } = options;
     this.#options = options;
+    this.#cutAt = start.position;
     this.#builder = new TransactionBuilder({
       limits,
-      start: start.position,
+      whole: deterministic
+        ? undefined
+        : { maxOutputs: MAX_STAGED_OUTPUTS, maxBytes: MAX_STAGED_BYTES, exceeded: tooMuchToStage },
+      start: unfinished === undefined ? start.position : unfinished.position,
       sequenceOf: origin.sequenceOf,
-      cut: (transaction) => this.#seal(transaction),
+      cut: (transaction) => this.#cut(transaction),
     });
-    this.#resumption = new Resumption(options.split, start.part, origin);
+    this.#resumption = new Resumption(options.split, start.part, origin, deterministic);
+  }
+
+  /** Publishes what an earlier run has staged and not finished, before anything else. */
+  finishStage(): void {
+    const { unfinished, start, limits } = this.#options;
+    if (unfinished === undefined || start.staged === undefined) return;
+    const { shown, chunks } = start.staged;
+    for (const part of publishingOf(unfinished, start.position, limits, shown, chunks)) this.#seal(part);
   }
 
   /** The first row of the batch to write. */
@@ -111,17 +130,34 @@ export class AtomicLane {
     if (this.#builder.waiting > 0) this.#linger = setTimeout(() => this.#lingered(), LINGER_MS);
   }
 
-  #seal(transaction: Transaction): void {
+  #cut(transaction: Transaction): void {
     clearTimeout(this.#linger);
     this.#linger = undefined;
-    if (transaction.progress.part !== undefined && !this.#options.deterministic) throw tooManyOutputs(transaction);
+    const { deterministic, limits } = this.#options;
+    if (deterministic || isWithin(transaction, limits)) this.#seal(transaction);
+    else this.#stage(transaction);
+  }
+
+  /** The outputs of one input that are too many for one commit: all are durable before the first of them shows. */
+  #stage({ outputs, progress: { position } }: Transaction): void {
+    const { origin, limits, room } = this.#options;
+    const before = this.#cutAt;
+    const input = origin.sequenceOf(position);
+    const stage = Stage.create({ input, position }, outputs, countParts(outputs, limits), room);
+    const staging = stagingOf(stage, before);
+    for (const step of [...staging, ...publishingOf(stage, before, limits, 0, staging.length)]) this.#seal(step);
+  }
+
+  #seal(transaction: Transaction): void {
+    this.#cutAt = transaction.progress.position;
     transaction.commit = ++this.#lastCommit;
     transaction.checkpoint = this.#checkpoint;
-    const { size: outputs, bytes } = transaction;
-    const sealed: Sealed = { transaction, outputs, bytes, staged: undefined };
+    const { size: outputs, piece } = transaction;
+    const bytes = transaction.bytes + (piece?.length ?? 0);
+    const sealed: Sealed = { transaction, outputs, bytes, ahead: undefined };
     this.#options.backlog.grow(outputs, bytes);
     this.#sealed.push(sealed);
-    if (this.#sealed.length <= 1 + AHEAD) sealed.staged = this.#options.committer.stage(transaction);
+    if (this.#sealed.length <= 1 + AHEAD) sealed.ahead = this.#options.committer.sendAhead(transaction);
     if (this.#running) return;
     this.#running = true;
     this.#commitAll().catch((error: unknown) => this.#options.failed(error));
@@ -130,10 +166,10 @@ export class AtomicLane {
   async #commitAll(): Promise<void> {
     const { committer, committed, backlog } = this.#options;
     for (let next = this.#sealed[0]; next !== undefined && !this.#failed; next = this.#sealed[0]) {
-      await committer.commit(next.transaction, next.staged);
+      await committer.commit(next.transaction, next.ahead);
       this.#sealed.shift();
       const ahead = this.#sealed[AHEAD];
-      if (ahead !== undefined && ahead.staged === undefined) ahead.staged = committer.stage(ahead.transaction);
+      if (ahead !== undefined && ahead.ahead === undefined) ahead.ahead = committer.sendAhead(ahead.transaction);
       committed(next.transaction.size);
       backlog.shrink(next.outputs, next.bytes);
       while (this.#waiters[0] !== undefined && this.#waiters[0].commit <= next.transaction.commit) {
@@ -142,12 +178,4 @@ export class AtomicLane {
     }
     this.#running = false;
   }
-}
-
-function tooManyOutputs({ size, progress }: Transaction): ConnectorError {
-  return new ConnectorError(
-    "CAPABILITY_MISSING",
-    `input ${progress.part?.sequence} has more than the ${size} outputs that fit into one transaction, and its transform is not deterministic: after a crash between two parts the second could contradict the first; make the transform deterministic, or let one input give fewer rows`,
-    { context: { sequence: progress.part?.sequence, outputs: size } },
-  );
 }

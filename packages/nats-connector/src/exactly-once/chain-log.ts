@@ -87,17 +87,17 @@ export async function markBroken(link: OpenConnection, place: ProgressPlace, epo
     position: null,
     broken: true,
   };
-  link.client.publish(subject, Buffer.from(encodeProgress(record)));
+  link.client.publish(subject, encodeProgress(record));
   await link.client.flush();
 }
 
 /** The progress that a message of a chain carries; undefined for a message of somebody else. */
 function progressIn(message: StoredMessage, { subject }: ProgressPlace): ProgressRecord | undefined {
   const place = `message ${message.seq} on "${message.subject}"`;
-  if (message.subject === subject) return parseProgress(Buffer.from(message.payload).toString(), place);
+  if (message.subject === subject) return parseProgress(message.payload, place);
   const line = message.headers.split("\r\n").find((each) => each.startsWith(`${PROGRESS_HEADER}: `));
   if (line === undefined) return undefined;
-  return parseProgress(Buffer.from(line.slice(PROGRESS_HEADER.length + 2), "latin1").toString(), place);
+  return parseProgress(Buffer.from(line.slice(PROGRESS_HEADER.length + 2), "latin1"), place);
 }
 
 async function lastSequence(link: OpenConnection, { stream }: ProgressPlace, signal: AbortSignal): Promise<number> {

@@ -134,7 +134,7 @@ export class FencedLane {
     this.#open = open;
     this.#commit += 1;
     const told = this.#progress;
-    const payload = Buffer.from(encodeProgress(this.#record(final && open === undefined)));
+    const payload = encodeProgress(this.#record(final && open === undefined));
     for (let attempt = 0; ; attempt++) {
       await link.whenConnected(signal);
       const headers = `${progressHeaders(config)}Nats-Expected-Last-Subject-Sequence: ${this.#fence}\r\n`;

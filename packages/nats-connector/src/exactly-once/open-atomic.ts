@@ -7,6 +7,8 @@ import { AtomicLane } from "./atomic-lane.js";
 import { AtomicPublisher } from "./atomic-publisher.js";
 import { claimLane } from "./claim-lane.js";
 import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
+import { readStage } from "./read-stage.js";
+import { roomForStage } from "./stage.js";
 
 /** Server memory and one write to its store bound a batch in bytes. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;
@@ -28,25 +30,27 @@ export async function openAtomic(
   try {
     for (const [split, subject] of progress) {
       const { place, claim } = await claimLane(setting, { split, subject, mode: "atomic", config, signal });
-      const { position } = claim.progress;
+      const unfinished = await readStage(link, place, claim, signal);
+      const { position } = unfinished ?? claim.progress;
       if (position !== null) committed.set(split, position);
       const refuse = (error: ConnectorError, payload: Uint8Array): void => encoder.refuse(error, { payload });
-      publisher.addLane(
+      const lane = new AtomicLane({
         split,
-        new AtomicLane({
-          split,
-          committer: new AtomicCommitter({ link, place, config, claim, ackTimeoutMs, logger, refuse, signal }),
-          limits: { maxOutputs: Math.min(MAX_BATCH - 1, maxInFlight), maxBytes: MAX_BATCH_BYTES },
-          start: claim.progress,
-          origin,
-          deterministic,
-          backlog: publisher.backlog,
-          committed: (outputs) => {
-            context.counters.rowsOut += outputs;
-          },
-          failed: (error) => publisher.fail(error),
-        }),
-      );
+        committer: new AtomicCommitter({ link, place, config, claim, ackTimeoutMs, logger, refuse, signal }),
+        limits: { maxOutputs: Math.min(MAX_BATCH - 1, maxInFlight), maxBytes: MAX_BATCH_BYTES },
+        start: claim.progress,
+        origin,
+        deterministic,
+        unfinished,
+        room: roomForStage(link, place, config, claim),
+        backlog: publisher.backlog,
+        committed: (outputs) => {
+          context.counters.rowsOut += outputs;
+        },
+        failed: (error) => publisher.fail(error),
+      });
+      publisher.addLane(split, lane);
+      lane.finishStage();
     }
   } catch (error) {
     publisher.close();

@@ -37,8 +37,9 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
     answerWithin(patienceMs, context.signal, read);
   const { config } = await ask((signal) => readTargetStream(link.api, table.stream, subject, "subject", signal));
   const server = await ask((signal) => readCapabilities(link.api, link.client, signal));
-  const { pipeline } = context.identity;
-  const plan = planExactlyOnce({ table, pipeline, splits: origin.splits, stream: config, server });
+  const { identity, deterministic } = context;
+  const { pipeline } = identity;
+  const plan = planExactlyOnce({ table, pipeline, splits: origin.splits, stream: config, server, deterministic });
   if (plan.mode === undefined) throw impossible(table.stream, plan);
   const { mode, because, progress, notes } = plan;
   context.logger[mode === "fenced-msgid" ? "warn" : "info"](

@@ -13,6 +13,8 @@ export interface ExactlyOnceRequest {
   /** The sink's stream as the server has it. */
   readonly stream: StreamConfig;
   readonly server: Pick<Capabilities, "version" | "atomicBatches" | "subjectFence">;
+  /** False: the same input gives other rows each time it is read. */
+  readonly deterministic?: boolean | undefined;
 }
 
 /** How exactly once is kept, or what would make it possible. */
@@ -56,7 +58,7 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   if (isFit && server.atomicBatches && stream.allow_atomic === true) {
     const ids = messageId === undefined ? [] : ["message_id is not sent: the transaction makes it superfluous"];
     const because = "outputs and progress are committed in one atomic batch";
-    return { mode: "atomic", because, progress, notes: [...notes, ...ids] };
+    return { mode: "atomic", because, progress, notes: [...notes, ...ids, ...notesOnStages(request, "atomic")] };
   }
   if (isFit && soleWriter && splits.length === 1) {
     const because = "each output expects the one before it, since sink.sole_writer = true";
@@ -175,6 +177,20 @@ function remediesOf(
   }
   const ofIds = table.soleWriter === undefined ? [] : unfitForIds.flatMap(({ remedy }) => remedy ?? []);
   return [...remedies, ...ofIds.map((remedy) => `or ${remedy}`), "or take delivery = 'at_least_once'"];
+}
+
+/** What of an input whose rows differ each time is staged; undefined where nothing is. */
+export function whatIsStaged(mode: ExactlyOnceMode, deterministic: boolean | undefined): string | undefined {
+  if (deterministic !== false || mode !== "atomic") return undefined;
+  return "an input with more outputs than one transaction takes (999, or 8 MiB)";
+}
+
+function notesOnStages({ deterministic, stream }: ExactlyOnceRequest, mode: ExactlyOnceMode): readonly string[] {
+  const what = whatIsStaged(mode, deterministic);
+  if (what === undefined) return [];
+  const staged = `rows differ each time the same input is read: ${what} is staged on the progress subject before the first of them is published`;
+  const { max_msgs_per_subject: perSubject = -1 } = stream;
+  return perSubject <= 0 ? [staged] : [`${staged}, as far as max_msgs_per_subject (${perSubject}) allows`];
 }
 
 function notesOn(stream: StreamConfig): readonly string[] {

@@ -10,8 +10,10 @@ import {
   type Progress,
   type ProgressRecord,
   parseProgress,
+  type Staged,
 } from "./progress-record.js";
 import { requestAck } from "./request-ack.js";
+import { assertRoom } from "./stage.js";
 
 /** Where the progress of one split is kept, and for whom. */
 export interface ProgressPlace {
@@ -63,7 +65,7 @@ export async function readProgress(
   const { stream, subject } = place;
   const message = await link.api.getMessage(stream, { last_by_subj: subject }, signal);
   if (message === undefined) return undefined;
-  const record = parseProgress(Buffer.from(message.payload).toString(), `message ${message.seq} on "${subject}"`);
+  const record = parseProgress(message.payload, `message ${message.seq} on "${subject}"`);
   return { record: ownRecord(record, place), seq: message.seq, timeMs: Date.parse(message.time) };
 }
 
@@ -104,9 +106,13 @@ export async function readProgressPatiently(
   }
 }
 
-/** Header lines of a message on the progress subject, beside what it expects. */
-export function progressHeaders({ name, allow_rollup_hdrs, allow_msg_ttl, max_age = 0 }: StreamConfig): string {
-  const rollup = allow_rollup_hdrs === true ? "Nats-Rollup: sub\r\n" : "";
+/** Header lines of a message on the progress subject, beside what it expects. It replaces those before it, but not a stage. */
+export function progressHeaders(
+  { name, allow_rollup_hdrs, allow_msg_ttl, max_age = 0 }: StreamConfig,
+  staged?: Staged,
+): string {
+  const replaces = staged === undefined || staged.first === undefined;
+  const rollup = replaces && allow_rollup_hdrs === true ? "Nats-Rollup: sub\r\n" : "";
   const ttl = allow_msg_ttl === true && max_age > 0 ? "Nats-TTL: never\r\n" : "";
   return `Nats-Expected-Stream: ${name}\r\n${rollup}${ttl}`;
 }
@@ -144,7 +150,7 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
   const { link, place, config, mode, look, signal } = request;
   const deadline = Date.now() + CLAIM_TIMEOUT_MS;
   const write = (record: ProgressRecord, headers: string): Promise<number> => {
-    const message = { subject: place.subject, payload: Buffer.from(encodeProgress(record)), headers };
+    const message = { subject: place.subject, payload: encodeProgress(record), headers };
     return requestAck(message, { link, stream: place.stream, timeoutMs: request.ackTimeoutMs, signal });
   };
   let claimed: ProgressRecord | undefined;
@@ -163,15 +169,20 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
       }
       if (mode !== "fenced-msgid" && last?.record.open !== undefined) throw unsettled(place);
       claimed = nextClaim(place, mode, last, epoch + 1);
+      const { staged } = claimed;
+      if (staged !== undefined) {
+        if (last !== undefined && last.record.mode !== mode) throw otherMode(place, last.record);
+        assertRoom(place, config, staged.records + staged.claims, staged.input);
+      }
       if (bid !== undefined && races >= RACES) {
         await write(
-          { ...claimed, position: null, part: undefined, bid: true },
+          { ...claimed, position: null, part: undefined, staged: undefined, bid: true },
           `Nats-Expected-Stream: ${place.stream}\r\n${bid}`,
         );
         races = 0;
         continue;
       }
-      const seq = await write(claimed, `${progressHeaders(config)}${claim}`);
+      const seq = await write(claimed, `${progressHeaders(config, staged)}${claim}`);
       return { seq, epoch: claimed.epoch, progress: progressOf(claimed), record: claimed };
     } catch (error) {
       // Somebody was quicker, or nobody answered: look again.
@@ -209,6 +220,7 @@ function nextClaim(
     checkpoint: last?.checkpoint ?? 0,
     position: last?.position ?? null,
     ...(last?.part === undefined ? {} : { part: last.part }),
+    ...stillStaged(previous),
     ...(mode === "fenced-msgid" ? { ids: last?.ids ?? identity.instanceId } : {}),
     ...(previous?.record.open === undefined ? {} : { open: stillOpen(previous.record.open, previous) }),
   };
@@ -220,8 +232,15 @@ function stillOpen({ after, since, replaced = 0 }: OpenEnd, { seq, timeMs }: Sto
   return { after, since, replaced: replaced + 1 };
 }
 
-function progressOf({ position, part }: ProgressRecord): Progress {
-  return { position, part };
+/** A whole stage has to be finished; one that is not whole is forgotten. */
+function stillStaged(previous: StoredProgress | undefined): Pick<ProgressRecord, "staged"> {
+  const staged = previous?.record.staged;
+  if (staged === undefined || staged.written < staged.chunks) return {};
+  return { staged: { ...staged, first: staged.first ?? previous?.seq, claims: staged.claims + 1 } };
+}
+
+function progressOf({ position, part, staged }: ProgressRecord): Progress {
+  return { position, part, staged };
 }
 
 function lost({ stream, subject, identity }: ProgressPlace): ConnectorError {
@@ -236,6 +255,14 @@ function unsettled({ stream, subject, identity }: ProgressPlace): ConnectorError
   return new ConnectorError(
     "PROGRESS_MISMATCH",
     `pipeline "${identity.pipeline}" was stopped by force while it wrote with ids (fenced-msgid), which no other mode can take up: let it run once more without allow_atomic on stream "${stream}" and without sink.sole_writer, and end it by a signal`,
+    { context: { pipeline: identity.pipeline, stream, subject } },
+  );
+}
+
+function otherMode({ stream, subject, identity }: ProgressPlace, { mode }: ProgressRecord): ConnectorError {
+  return new ConnectorError(
+    "PROGRESS_MISMATCH",
+    `pipeline "${identity.pipeline}" was stopped in the middle of a staged input, which only the mode it was written in (${mode}) can take up: let it run once more with the sink and stream "${stream}" as they were, and end it by a signal`,
     { context: { pipeline: identity.pipeline, stream, subject } },
   );
 }

@@ -12,11 +12,35 @@ export type ExactlyOnceMode = "atomic" | "chain" | "fenced-msgid";
 export interface Progress {
   readonly position: SourcePosition;
   readonly part?: { readonly sequence: number; readonly rows: number } | undefined;
+  /** The input behind it is written from a stage. */
+  readonly staged?: Staged | undefined;
+}
+
+/**
+ * The outputs of one input, kept on the progress subject before the first of them is published, since the transform may
+ * give others the next time. A stage of which not all messages are written is void: nothing of the input is out.
+ */
+export interface Staged {
+  /** Number of the input, and the position once all of its outputs are in the stream. */
+  readonly input: number;
+  readonly position: SourcePosition;
+  /** Sequence of the first message of the stage; absent in that message itself. */
+  readonly first?: number | undefined;
+  /** Messages of the stage, and how many of them are written. */
+  readonly chunks: number;
+  readonly written: number;
+  /** Outputs that are in the stream. */
+  readonly shown: number;
+  /** Messages that the progress subject must be able to keep until the last output is in, beside those of claims. */
+  readonly records: number;
+  /** Starts that have found it unfinished. */
+  readonly claims: number;
 }
 
 /** What the sink keeps in its own stream: where a split stands, and who may write on. */
 export interface ProgressRecord extends Progress {
-  readonly v: 1;
+  /** 2 with a stage: a version that knows none must not pass over it. */
+  readonly v: 1 | 2;
   readonly mode: ExactlyOnceMode;
   readonly pipeline: string;
   /** Stream that the positions are of. */
@@ -51,9 +75,10 @@ export interface OpenEnd {
 }
 
 const sequence = z.int().min(0);
+const position = z.union([z.string(), z.number(), z.boolean(), z.null()]);
 /** Unknown keys are let through: a later minor version may add some. */
 const record = z.object({
-  v: z.literal(1),
+  v: z.union([z.literal(1), z.literal(2)]),
   mode: z.enum(["atomic", "chain", "fenced-msgid"]),
   pipeline: z.string(),
   stream: z.string(),
@@ -62,8 +87,14 @@ const record = z.object({
   instanceId: z.string(),
   commit: sequence,
   checkpoint: sequence,
-  position: z.union([z.string(), z.number(), z.boolean(), z.null()]),
+  position,
   part: z.object({ sequence, rows: sequence }).optional(),
+  staged: z
+    .object({
+      ...{ input: sequence, position, first: sequence.optional(), chunks: sequence, written: sequence },
+      ...{ shown: sequence, records: sequence, claims: sequence },
+    })
+    .optional(),
   final: z.boolean().optional(),
   bid: z.boolean().optional(),
   broken: z.boolean().optional(),
@@ -73,15 +104,31 @@ const record = z.object({
     .optional(),
 });
 
-export function encodeProgress(progress: ProgressRecord): string {
-  return JSON.stringify(progress);
+/** Between a record and the piece of a stage behind it: no JSON on one line holds it. */
+const LINE_END = 10;
+
+/** A record as the payload of a message, with a piece of a stage behind it. */
+export function encodeProgress(progress: ProgressRecord, chunk?: Uint8Array): Uint8Array {
+  const text = Buffer.from(JSON.stringify({ ...progress, v: versionOf(progress) }));
+  return chunk === undefined ? text : Buffer.concat([text, Buffer.of(LINE_END), chunk]);
+}
+
+export function versionOf({ staged }: Pick<ProgressRecord, "staged">): ProgressRecord["v"] {
+  return staged === undefined ? 1 : 2;
+}
+
+/** What lies behind the record in a message of a stage; undefined in any other. */
+export function chunkBehind(payload: Uint8Array): Uint8Array | undefined {
+  const end = payload.indexOf(LINE_END);
+  return end === -1 ? undefined : payload.subarray(end + 1);
 }
 
 /** Throws STATE_INVALID for what is no progress of this version. `place` names where it was found. */
-export function parseProgress(text: string, place: string): ProgressRecord {
+export function parseProgress(payload: Uint8Array, place: string): ProgressRecord {
+  const end = payload.indexOf(LINE_END);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(Buffer.from(end === -1 ? payload : payload.subarray(0, end)).toString());
   } catch {
     value = undefined;
   }

@@ -10,10 +10,11 @@ export class Resumption {
   readonly #origin: SourceOrigin;
   #part: Progress["part"];
 
-  constructor(split: string, part: Progress["part"], origin: SourceOrigin) {
+  constructor(split: string, part: Progress["part"], origin: SourceOrigin, deterministic = true) {
     this.#split = split;
     this.#part = part;
     this.#origin = origin;
+    if (part !== undefined && !deterministic) throw this.#changed(part, "may give other ones");
   }
 
   /** How many rows at the start of the batch are written already. */

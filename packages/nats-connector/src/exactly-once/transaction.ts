@@ -1,5 +1,7 @@
 import type { SourcePosition } from "@x/connector-api";
 import type { Progress } from "./progress-record.js";
+import type { Stage } from "./stage.js";
+import type { StagedOutput } from "./stage-codec.js";
 
 /** Outputs that are committed together, with the progress they make. */
 export class Transaction {
@@ -12,9 +14,20 @@ export class Transaction {
   /** Number within the epoch, from 1. */
   commit = 0;
   checkpoint = 0;
+  /** The stage that it writes a piece of, or publishes a part of. */
+  stage: Stage | undefined;
+  piece: Uint8Array | undefined;
 
   get size(): number {
     return this.subjects.length;
+  }
+
+  get outputs(): StagedOutput[] {
+    return this.subjects.map((subject, i) => ({
+      subject,
+      payload: this.payloads[i] as Uint8Array,
+      headers: this.headers[i],
+    }));
   }
 
   add(subject: string, payload: Uint8Array, headers: Uint8Array | undefined): void {
@@ -47,8 +60,16 @@ export interface TransactionLimits {
   readonly maxBytes: number;
 }
 
+/** How much of one input is kept together in a transaction that is larger than its limits. */
+export interface WholeLimits extends TransactionLimits {
+  /** Ends what has become too large. */
+  readonly exceeded: (sequence: number) => Error;
+}
+
 export interface TransactionBuilderOptions {
   readonly limits: TransactionLimits;
+  /** An input with more outputs than one transaction takes is never cut, but goes alone; absent: it is cut. */
+  readonly whole?: WholeLimits | undefined;
   /** Where the split stands. */
   readonly start: SourcePosition;
   readonly sequenceOf: (position: SourcePosition) => number;
@@ -59,7 +80,7 @@ export interface TransactionBuilderOptions {
 /**
  * Fills transactions with the outputs of one split. A transaction is cut where it is full, and ends with a whole input:
  * outputs of an input that does not fit any more go into the next one. Only an input with more outputs than one
- * transaction takes is cut inside; its parts say how many of its rows they bring.
+ * transaction takes is cut inside, where that is allowed; its parts say how many of its rows they bring.
  */
 export class TransactionBuilder {
   readonly #options: TransactionBuilderOptions;
@@ -99,14 +120,21 @@ export class TransactionBuilder {
       this.#current = position;
     }
     const bytes = sizeOf(payload, headers);
-    while (!this.#fits(bytes))
-      this.#options.cut(this.#completeOutputs > 0 ? this.#cutComplete() : this.#cutPart(position));
+    while (!this.#fits(bytes)) {
+      if (this.#completeOutputs > 0) this.#options.cut(this.#cutComplete());
+      else if (this.#options.whole === undefined) this.#options.cut(this.#cutPart(position));
+      else {
+        this.#assertWhole(this.#options.whole, position, bytes);
+        break;
+      }
+    }
     this.#open.add(subject, payload, headers);
     this.#rows = index + 1;
   }
 
   /** Every input up to `end` is handled. */
   end(end: SourcePosition): void {
+    if (this.#current !== undefined) this.#completed(this.#current);
     this.#current = undefined;
     this.#completed(end);
   }
@@ -131,6 +159,14 @@ export class TransactionBuilder {
   #completed(position: SourcePosition): void {
     this.#complete = position;
     this.#completeOutputs = this.#open.size;
+    if (this.#options.whole !== undefined && !isWithin(this.#open, this.#options.limits))
+      this.#options.cut(this.#cutComplete());
+  }
+
+  #assertWhole({ maxOutputs, maxBytes, exceeded }: WholeLimits, position: SourcePosition, bytes: number): void {
+    const { size } = this.#open;
+    if (size < maxOutputs && this.#open.bytes + bytes <= maxBytes) return;
+    throw exceeded(this.#options.sequenceOf(position));
   }
 
   #cutPart(current: SourcePosition): Transaction {
@@ -149,6 +185,11 @@ export class TransactionBuilder {
     this.#completeOutputs = 0;
     return cut;
   }
+}
+
+/** Whether a transaction can be committed as one. */
+export function isWithin({ size, bytes }: Transaction, { maxOutputs, maxBytes }: TransactionLimits): boolean {
+  return size <= 1 || (size <= maxOutputs && bytes <= maxBytes);
 }
 
 function sizeOf(payload: Uint8Array, headers: Uint8Array | undefined): number {

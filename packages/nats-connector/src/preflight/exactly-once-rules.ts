@@ -1,4 +1,4 @@
-import { type ExactlyOncePlan, planExactlyOnce } from "../exactly-once/plan-exactly-once.js";
+import { type ExactlyOncePlan, planExactlyOnce, whatIsStaged } from "../exactly-once/plan-exactly-once.js";
 import type { Facts, JetStreamSinkFacts } from "./facts.js";
 import { msOf, ofSinkStream, ofStreamSink, type Rule, type WithStream } from "./rule.js";
 
@@ -49,16 +49,26 @@ export const exactlyOnceRules: readonly Rule[] = [
   {
     id: "exactly-once-query",
     side: "pipeline",
-    severity: "warning",
-    explanation: "Rows that differ when the same input is read again cannot be taken up in the middle of an input.",
-    breach: ofStreamSink(({ table }, { pipeline }) =>
-      table.delivery === "exactly_once" && !pipeline.deterministic
-        ? {
-            message: "the query gives other rows each time it reads the same input",
-            remedy: "leave functions such as random() and now() out of the SELECT",
-          }
-        : undefined,
-    ),
+    severity: "note",
+    explanation:
+      "Rows that differ when the same input is read again: what goes out in several steps is staged before the first of them, so that the rest is of the same run.",
+    breach: ofSinkStream((sink, facts) => {
+      if (sink.table.delivery !== "exactly_once" || facts.pipeline.deterministic) return undefined;
+      const plan = planOf(sink, facts);
+      const what = plan.mode === undefined ? undefined : whatIsStaged(plan.mode, false);
+      const query = "the query gives other rows each time it reads the same input";
+      const remedy = "leave functions such as random() and now() out of the SELECT";
+      if (what === undefined) return { message: query, remedy, severity: "warning" };
+      const { max_msgs_per_subject: perSubject = -1, name } = sink.stream.config;
+      const message = `${query}: ${what} is staged on the progress subject`;
+      if (perSubject <= 0) return { message, remedy: `nothing needs to be done; to stage nothing, ${remedy}` };
+      const limit = `stream "${name}" keeps ${perSubject} messages of a subject (max_msgs_per_subject): a longer stage is refused`;
+      return {
+        message: `${message}, and ${limit}`,
+        remedy: `raise max_msgs_per_subject, or ${remedy}`,
+        severity: "warning",
+      };
+    }),
   },
   {
     id: "progress-expires",
@@ -113,6 +123,7 @@ export const exactlyOnceRules: readonly Rule[] = [
 /** How the sink would keep exactly once. */
 export function planOf(sink: WithStream<JetStreamSinkFacts>, { pipeline }: Facts): ExactlyOncePlan {
   const { table, stream, system } = sink;
-  const { name, splits } = pipeline;
-  return planExactlyOnce({ table, pipeline: name, splits, stream: stream.config, server: system.capabilities });
+  const { name, splits, deterministic } = pipeline;
+  const server = system.capabilities;
+  return planExactlyOnce({ table, pipeline: name, splits, stream: stream.config, server, deterministic });
 }

@@ -146,7 +146,8 @@ async function messages(observer: Observer, stream: string): Promise<(Stored & {
   const found: (Stored & { text: string; id: string })[] = [];
   if (num_pending === 0) return found;
   for await (const message of await consumer.consume({ max_messages: 5000 })) {
-    const text = message.string();
+    // Without the piece of a stage behind it.
+    const [text = ""] = message.string().split("\n", 1);
     const { note = "" } = message.subject.includes("__progress") ? {} : message.json<{ note?: string }>();
     found.push({
       seq: message.seq,

@@ -54,6 +54,18 @@ describe("exactly once is kept", () => {
     ]);
     expect(found.notes.join("\n")).toMatch(/interior deletes[\s\S]*wildcard[\s\S]*max_age/);
   });
+
+  it("with a stage for rows that differ each time, which limits of the stream may bound", () => {
+    const notesOf = (given: Given): string => {
+      const found = plan({ stream: atomic, ...given });
+      return found.mode === undefined ? "" : found.notes.join("\n");
+    };
+    expect(notesOf({})).not.toContain("staged");
+    expect(notesOf({ deterministic: true })).not.toContain("staged");
+    expect(notesOf({ deterministic: false })).toMatch(/999, or 8 MiB\) is staged on the progress subject/);
+    const bounded = { ...atomic, max_msgs_per_subject: 7 };
+    expect(notesOf({ deterministic: false, stream: bounded })).toContain("max_msgs_per_subject (7)");
+  });
 });
 
 describe("exactly once with ids", () => {

@@ -1,14 +1,26 @@
 import { fc, test } from "@fast-check/vitest";
 import { describe, expect, it } from "vitest";
-import { Transaction, TransactionBuilder, type TransactionLimits } from "../../src/exactly-once/transaction.ts";
+import {
+  isWithin,
+  Transaction,
+  TransactionBuilder,
+  type TransactionLimits,
+  type WholeLimits,
+} from "../../src/exactly-once/transaction.ts";
 
 /** One input: rows of it that are refused are `null`, the others are outputs of so many bytes. */
 type Input = readonly (number | null)[];
 
-function builderOf(limits: TransactionLimits, into: Transaction[]): TransactionBuilder {
+function builderOf(limits: TransactionLimits, into: Transaction[], whole?: WholeLimits): TransactionBuilder {
   const cut = (transaction: Transaction): void => void into.push(transaction);
-  return new TransactionBuilder({ limits, start: "0", sequenceOf: Number, cut });
+  return new TransactionBuilder({ limits, whole, start: "0", sequenceOf: Number, cut });
 }
+
+const whole: WholeLimits = {
+  maxOutputs: 1000,
+  maxBytes: 10_000,
+  exceeded: (input) => new Error(`input ${input} is too large`),
+};
 
 interface Run {
   readonly transactions: Transaction[];
@@ -17,9 +29,15 @@ interface Run {
 }
 
 /** Batches of inputs, as a writer hands them over; `cutAfter` says behind which batches a barrier comes. */
-function build(batches: readonly (readonly Input[])[], maxOutputs: number, maxBytes: number, cutAfter: boolean[]): Run {
+function build(
+  batches: readonly (readonly Input[])[],
+  maxOutputs: number,
+  maxBytes: number,
+  cutAfter: boolean[],
+  whole?: WholeLimits,
+): Run {
   const run: Run = { transactions: [], outputs: [] };
-  const builder = builderOf({ maxOutputs, maxBytes }, run.transactions);
+  const builder = builderOf({ maxOutputs, maxBytes }, run.transactions, whole);
   let input = 0;
   batches.forEach((inputs, b) => {
     for (const rows of inputs) {
@@ -75,6 +93,26 @@ describe("a transaction", () => {
       }
     },
   );
+
+  test.prop([batches, fc.integer({ min: 1, max: 7 }), fc.integer({ min: 1, max: 120 })])(
+    "keeps an input whole and by itself where it may not be cut, however large it is",
+    (given, maxOutputs, maxBytes) => {
+      const { transactions, outputs } = build(given, maxOutputs, maxBytes, [], whole);
+      expect(transactions.flatMap((each) => each.subjects)).toEqual(outputs);
+      for (const transaction of transactions) {
+        expect(transaction.progress.part).toBeUndefined();
+        const inputs = new Set(transaction.subjects.map((name) => name.split("/")[0]));
+        if (isWithin(transaction, { maxOutputs, maxBytes })) continue;
+        expect(inputs).toEqual(new Set([transaction.progress.position]));
+      }
+    },
+  );
+
+  it("ends what is more of one input than may be kept together", () => {
+    const one: Input = Array.from({ length: 30 }, () => 1);
+    expect(() => build([[[1], one]], 5, 100, [], { ...whole, maxOutputs: 20 })).toThrow("input 2 is too large");
+    expect(() => build([[[1], one]], 5, 100, [], { ...whole, maxBytes: 20 })).toThrow("input 2 is too large");
+  });
 
   it("is filled to its limit, whatever the size of the batches", () => {
     const one: Input = [1];

@@ -223,8 +223,28 @@ const breaches: readonly Breach[] = [
   ["exactly-once-source", "error", "a Core source", { coreSource: {}, sinkTable: { delivery: "exactly_once" } }],
   [
     "exactly-once-query",
-    "warning",
+    "note",
     "random()",
+    {
+      pipeline: { deterministic: false },
+      sink: { stream: streamOf("OUT", { allow_atomic: true }) },
+      sinkTable: { delivery: "exactly_once" },
+    },
+  ],
+  [
+    "exactly-once-query",
+    "warning",
+    "random() where few messages of a subject are kept",
+    {
+      pipeline: { deterministic: false },
+      sink: { stream: streamOf("OUT", { allow_atomic: true, max_msgs_per_subject: 5 }) },
+      sinkTable: { delivery: "exactly_once" },
+    },
+  ],
+  [
+    "exactly-once-query",
+    "warning",
+    "random() without a way to exactly once",
     { pipeline: { deterministic: false }, sinkTable: { delivery: "exactly_once" } },
   ],
   [
