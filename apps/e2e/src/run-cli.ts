@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const cli = fileURLToPath(new URL("../../../packages/cli/bin/nats-pipeline.js", import.meta.url));
@@ -36,6 +37,8 @@ export interface RunningCli {
 export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** A file that takes stdout, as `> FILE` does. */
+  readonly stdout?: string;
 }
 
 /** Starts the command `nats-pipeline` in a process of its own. */
@@ -45,19 +48,21 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
 
 /** Starts a program of Node's in a process of its own. */
 export function startScript(file: string, args: readonly string[], options: CliOptions = {}): RunningCli {
+  const out = options.stdout === undefined ? undefined : openSync(options.stdout, "w");
   const child = spawn(process.execPath, [file, ...args], {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: "1", ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", out ?? "pipe", "pipe"],
   });
+  if (out !== undefined) closeSync(out);
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
   let stdout = "";
   let stderr = "";
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+  child.stdout?.setEncoding("utf8").on("data", (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
     stderr += text;
   });
   const finished = new Promise<CliResult>((resolve) => {

@@ -29,3 +29,35 @@ test("a bare SELECT prints rows as JSON lines; --max-rows ends it; a closed pipe
   const result = await piped.finished;
   expect(result.exitCode, result.stderr).toBe(0);
 });
+
+test("no checkpoint covers rows that nobody got: a reader that has gone, a disk that is full", async () => {
+  using folder = openWorkFolder();
+  await using server = await startNatsServer();
+  await using streams = await openStreams(server.url);
+  await streams.add("INPUT", "in.rows");
+  await streams.fill("in.rows", numberedRows(1, 20_000));
+  const file = folder.write("job.sql", `${createInput};\nSELECT n FROM input;\n`);
+  const options = { env: { NATS_URL: server.url }, cwd: folder.path };
+  const firstOf = async (name: string): Promise<number> => {
+    const rest = await runCli(["run", file, "--name", name, "--max-rows", "1"], options);
+    expect(rest.exitCode, rest.stderr).toBe(0);
+    return JSON.parse(rest.stdout.split("\n")[0] ?? "").n;
+  };
+
+  const piped = startCli(["run", file, "--name", "piped"], options);
+  await new Promise<void>((resolve) => piped.child.stdout?.once("data", () => resolve()));
+  piped.child.stdout?.destroy();
+  const gone = await piped.finished;
+  expect(gone.exitCode, gone.stderr).toBe(0);
+  const taken = Number(/(\d+) rows out/.exec(gone.stderr)?.[1]);
+  expect(await firstOf("piped")).toBeLessThanOrEqual(taken + 1);
+
+  const full = await runCli(["run", file, "--name", "full", "--until-caught-up"], { ...options, stdout: "/dev/full" });
+  expect([full.exitCode, full.stderr]).toEqual([1, expect.stringContaining("stdout cannot be written: ENOSPC")]);
+  expect(await firstOf("full")).toBe(1);
+}, 60_000);
+
+test("a command whose answer cannot be written does not end as if it were", async () => {
+  const full = await runCli(["--help"], { stdout: "/dev/full" });
+  expect([full.exitCode, full.stderr]).toEqual([1, expect.stringContaining("stdout cannot be written: ENOSPC")]);
+});

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type NatsServer, startNatsServer } from "@x/nats-testkit";
@@ -143,7 +143,34 @@ test("killed and started again with --progress, it goes on and counts the same",
   first.child.kill("SIGKILL");
   await first.finished;
   const other = await cli("verify", file, "--progress", progress, "--to-seq", "5");
-  expect([other.exitCode, other.stderr]).toEqual([2, expect.stringContaining("another pipeline, range or key")]);
+  const changed = folder.write(`${name}-2.sql`, `${readFileSync(file, "utf8")}-- another text`);
+  const edited = await cli("verify", changed, "--name", name, "--progress", progress);
+  expect([edited.exitCode, edited.stderr]).toEqual([2, expect.stringContaining("another pipeline, query")]);
+  expect([other.exitCode, other.stderr]).toEqual([2, expect.stringContaining("another pipeline, query, range or key")]);
   expect(await verify("--progress", progress)).toMatchObject({ holds: true, inputs: 20_000, found: 20_000, ...none });
   expect(existsSync(progress)).toBe(false);
 });
+
+test("interrupted while its pipeline goes on, it ends with what it began with", async () => {
+  const { file, name, subject, run, verify } = await prepare({ rows: 20_000 });
+  const progress = join(folder.path, `${name}.progress`);
+  const interrupt = async (): Promise<CliResult> => {
+    const running = startCli(["verify", file, "--progress", progress], options());
+    let ended = false;
+    const finished = running.finished.finally(() => {
+      ended = true;
+    });
+    while (!existsSync(progress) && !ended) await sleep(5);
+    running.child.kill("SIGINT");
+    return finished;
+  };
+  // One that was done before the signal came shows nothing.
+  let result = await interrupt();
+  while (result.exitCode === 0) result = await interrupt();
+  expect([result.exitCode, result.stderr]).toEqual([130, expect.stringContaining("run it again to go on")]);
+  await streams.fill(subject, numberedRows(20_001, 20_010));
+  await run();
+  const resumed = await verify("--progress", progress);
+  expect(resumed).toMatchObject({ holds: true, to: 20_000, inputs: 20_000, expected: 20_000, ...none });
+  expect((await verify()).to).toBe(20_010);
+}, 60_000);

@@ -12,8 +12,8 @@ export interface PipelineParts extends PipelineOperators {
 /** Where the rows of a bare SELECT go. */
 export interface RowOutput {
   readonly stdout: NodeJS.WritableStream;
-  /** Called when the reader of the rows has gone. */
-  readonly onStdoutClosed: () => void;
+  /** Called when the reader of a pipeline's rows has gone. */
+  readonly onStdoutClosed: (pipeline: string) => void;
 }
 
 /** Makes the operators of all pipelines, or none. No I/O; throws coded errors for a combination that cannot work. */
@@ -21,7 +21,7 @@ export function buildPipelines(pipelines: readonly PlannedPipeline[], output: Ro
   return pipelines.map(({ name, source, sink, query }) => {
     const rebuild = (): PipelineOperators => ({
       source: makeSource(source),
-      sink: sink === undefined ? createStdoutSink(output.stdout, output.onStdoutClosed) : makeSink(sink),
+      sink: sink === undefined ? createStdoutSink(output.stdout, () => output.onStdoutClosed(name)) : makeSink(sink),
       transform: query.engine === "identity" ? undefined : query.createTransform(),
     });
     return { name, ...rebuild(), rebuild };

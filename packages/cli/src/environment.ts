@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { ConnectorError, type Environment, type JsonObject } from "@x/connector-api";
 
@@ -25,10 +25,15 @@ export function readProfiles(file: string | undefined): Readonly<Record<string, 
   return parsed as Readonly<Record<string, JsonObject>>;
 }
 
-/** A file the user named; USAGE with the reason when it cannot be read. */
+/** Whether a word is the name of a file here, not of something on a server. A folder of that name is neither. */
+export function isFile(word: string): boolean {
+  return existsSync(word) && !statSync(word).isDirectory();
+}
+
+/** A file the user named, without a byte-order mark; USAGE with the reason when it cannot be read. */
 export function readText(file: string, what: string): string {
   try {
-    return readFileSync(file, "utf8");
+    return readFileSync(file, "utf8").replace(/^\uFEFF/, "");
   } catch (cause) {
     const reason = (cause as NodeJS.ErrnoException).code === "ENOENT" ? "no such file" : "cannot be read";
     throw new ConnectorError("USAGE", `${what} ${file}: ${reason}`, { cause });

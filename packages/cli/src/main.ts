@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { ConnectorError } from "@x/connector-api";
 import { CommanderError } from "commander";
 import type { Output } from "./output.js";
 import { createProgram } from "./program.js";
@@ -8,19 +10,31 @@ import { renderError } from "./render/error.js";
  * itself, so that output still being written is not lost.
  */
 export async function main(argv: readonly string[], output: Output = process): Promise<number> {
-  // A reader that has gone (`| head`) is no reason to crash; who needs to know listens for itself.
-  for (const stream of [output.stdout, output.stderr]) stream.on("error", () => {});
+  // A reader that has gone (`| head`) is no reason to crash, nor to fail: it has what it wanted.
+  let unwritten: NodeJS.ErrnoException | undefined;
+  const onError = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== "EPIPE") unwritten ??= error;
+  };
+  output.stdout.on("error", onError);
+  output.stderr.on("error", () => {});
   let exitCode = 0;
   const program = createProgram(output, (code) => {
     exitCode = code;
   });
   try {
     await program.parseAsync([...argv], { from: "user" });
-    return exitCode;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    const rendered = renderError(error);
-    output.stderr.write(`${rendered.text}\n`);
-    return rendered.exitCode;
+    exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : report(error, output);
   }
+  // What was written last is told of in the next turn.
+  await nextTurn();
+  if (unwritten === undefined || exitCode !== 0) return exitCode;
+  const reason = unwritten.code ?? unwritten.message;
+  return report(new ConnectorError("UNEXPECTED", `stdout cannot be written: ${reason}`), output);
+}
+
+function report(error: unknown, output: Output): number {
+  const { text, exitCode } = renderError(error);
+  output.stderr.write(`${text}\n`);
+  return exitCode;
 }

@@ -14,6 +14,8 @@ export interface OpenScript {
   readonly sql: SqlFile;
   readonly environment: Environment;
   readonly logger: Logger;
+  /** Prints a line of the log; whoever draws on the terminal puts something else here meanwhile. */
+  readonly log: { print: (line: string) => void };
   readonly pipelines: readonly PlannedPipeline[];
 }
 
@@ -39,8 +41,9 @@ export async function withScript(
       profiles: readProfiles(options.profiles),
       extensions: await loadPlugins(options.plugins, environment),
     });
-    const logger = createLogger(options.logLevel, (line) => output.stderr.write(line));
-    return await use({ options, sql, environment, logger, pipelines });
+    const log = { print: (line: string): void => void output.stderr.write(line) };
+    const logger = createLogger(options.logLevel, (line) => log.print(line));
+    return await use({ options, sql, environment, logger, log, pipelines });
   } catch (error) {
     const stack = flags.logLevel === "debug";
     reportError(error, { output, json: flags.json === true, sql, stack });

@@ -6,7 +6,7 @@ import { openHttpEndpoint } from "./http-endpoint.js";
 import { type OpenScript, withScript } from "./open-script.js";
 import { openTelemetry } from "./open-telemetry.js";
 import type { Output } from "./output.js";
-import { startLiveLines, startProgressEvents } from "./render/progress.js";
+import { type Progress, startLiveLines, startProgressEvents } from "./render/progress.js";
 import { styleOf } from "./render/style.js";
 import { renderSummary } from "./render/summary.js";
 import { reportError } from "./report-error.js";
@@ -22,7 +22,11 @@ export function runScript(file: string, flags: RunFlags, output: Output): Promis
     const drainAll = (): void => pipelines.forEach((pipeline) => void pipeline.drain());
     const stopAll = (): void => pipelines.forEach((pipeline) => void pipeline.stop());
     if (options.createStreams) await createMissing(script, options, output);
-    const parts = buildPipelines(script.pipelines, { stdout: output.stdout, onStdoutClosed: drainAll });
+    const onStdoutClosed = (name: string): void => {
+      for (const pipeline of pipelines) if (pipeline.name === name) pipeline.abandon();
+      drainAll();
+    };
+    const parts = buildPipelines(script.pipelines, { stdout: output.stdout, onStdoutClosed });
     const checkpoints = openStateStore(options.state, script.pipelines, script.logger);
     const telemetry = await openTelemetry(script.logger);
     // Before anything starts: an address that is taken must not stop the instance that serves it.
@@ -65,17 +69,12 @@ function startAll(
   );
 }
 
-async function waitForAll(
-  pipelines: readonly RunningPipeline[],
-  { sql, options: { json, logLevel } }: OpenScript,
-  output: Output,
-): Promise<number> {
-  const live = !json && output.stderr.isTTY === true && process.env.TERM !== "dumb";
-  const progress = json
-    ? startProgressEvents(pipelines, (line) => output.stdout.write(line))
-    : live
-      ? startLiveLines(pipelines, output.stderr, styleOf(output.stderr))
-      : undefined;
+async function waitForAll(pipelines: readonly RunningPipeline[], script: OpenScript, output: Output): Promise<number> {
+  const { sql, options, log } = script;
+  const { json, logLevel } = options;
+  const progress = startProgress(pipelines, script, output);
+  const { print } = log;
+  if (progress !== undefined) log.print = (line) => progress.aside(() => print(line));
   let firstFailure: PipelineSummary | undefined;
   const summaries = await Promise.all(
     pipelines.map(async (pipeline) => {
@@ -91,9 +90,22 @@ async function waitForAll(
     }),
   );
   progress?.stop();
+  log.print = print;
   if (json) output.stdout.write(`${JSON.stringify({ event: "summary", pipelines: summaries.map(withoutError) })}\n`);
   else output.stderr.write(renderSummary(summaries));
   return firstFailure?.exitCode ?? 0;
+}
+
+/** Events with `--json`, live lines on a terminal that nothing else is printed to. */
+function startProgress(
+  pipelines: readonly RunningPipeline[],
+  { options: { json }, pipelines: planned }: OpenScript,
+  { stdout, stderr }: Output,
+): Progress | undefined {
+  if (json) return startProgressEvents(pipelines, (line) => stdout.write(line));
+  if (stderr.isTTY !== true || process.env.TERM === "dumb") return undefined;
+  if (stdout.isTTY === true && planned.some(({ sink }) => sink === undefined)) return undefined;
+  return startLiveLines(pipelines, stderr, styleOf(stderr));
 }
 
 function withoutError(summary: PipelineSummary): Omit<PipelineSummary, "error"> {

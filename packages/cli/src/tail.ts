@@ -148,18 +148,18 @@ async function print(
   source: SourceOperator,
   { limit, flags, typed, output, server }: Printing,
 ): Promise<PipelineSummary> {
-  let drain = (): void => {};
+  let abandon = (): void => {};
   const render = createMessageRenderer({ json: flags.json === true, typed });
   const pipeline = startPipeline({
     name: "tail",
     source,
-    sink: createStdoutSink(output.stdout, () => drain(), render),
+    sink: createStdoutSink(output.stdout, () => abandon(), render),
     checkpoints: memoryCheckpoints(),
     maxRows: limit,
     logger: server.logger,
   });
-  drain = () => pipeline.drain();
-  const release = onStopSignals({ first: drain, second: () => pipeline.stop() });
+  abandon = () => pipeline.abandon();
+  const release = onStopSignals({ first: () => pipeline.drain(), second: () => pipeline.stop() });
   const summary = await pipeline.finished;
   release();
   if (summary.badRows > 0) output.stderr.write(`${summary.badRows} messages could not be decoded and are not shown\n`);

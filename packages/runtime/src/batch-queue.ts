@@ -5,6 +5,9 @@ export type QueueItem =
   | { readonly kind: "batch"; readonly batch: RecordBatch; readonly bytes: number }
   | { readonly kind: "barrier"; readonly barrier: Barrier; readonly reached: (flushed: Promise<void>) => void };
 
+/** Empty places at the head before the rest moves up: more than most queues ever hold. */
+const MAX_TAKEN = 4096;
+
 interface Waiting {
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -21,7 +24,8 @@ export interface BatchQueueLimits {
  */
 export class BatchQueue implements Downstream {
   readonly #limits: BatchQueueLimits;
-  #items: QueueItem[] = [];
+  /** Undefined below the head. */
+  #items: (QueueItem | undefined)[] = [];
   #head = 0;
   #rows = 0;
   #bytes = 0;
@@ -98,9 +102,11 @@ export class BatchQueue implements Downstream {
   #shift(): QueueItem | undefined {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
+    // A queue that never runs empty must not keep what was taken.
+    this.#items[this.#head] = undefined;
     this.#head += 1;
-    if (this.#head === this.#items.length) {
-      this.#items = [];
+    if (this.#head === this.#items.length || this.#head === MAX_TAKEN) {
+      this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
     if (item.kind === "batch") {

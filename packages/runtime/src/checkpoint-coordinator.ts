@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Barrier,
   ConnectorError,
@@ -30,6 +31,8 @@ export interface CheckpointCoordinatorOptions {
   /** Rows handed on so far. */
   readonly rowsIn: () => number;
   readonly logger: Logger;
+  /** Ends the wait for another attempt. */
+  readonly signal: AbortSignal;
   /** Called once with the error that a checkpoint in the background failed with for good. */
   readonly onFailure: (error: unknown) => void;
 }
@@ -163,7 +166,7 @@ export class CheckpointCoordinator {
         );
         // The next barrier covers this one; behind the last one comes none.
         if (!final) return;
-        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        await sleep(delayMs, undefined, { signal: this.#options.signal });
       }
     }
   }

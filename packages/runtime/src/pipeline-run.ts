@@ -124,6 +124,7 @@ export class PipelineRun {
       ...{ pipeline: spec.name, tracer: spec.tracer, logger, source, incarnation, flushCollector },
       intervalMs: spec.checkpointIntervalMs ?? 1000,
       queue: this.#queue,
+      signal: this.#stop.signal,
       rowsIn: () => counters.rowsIn - before,
       onFailure: (error) => this.fail(error),
     });

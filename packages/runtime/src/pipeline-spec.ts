@@ -79,6 +79,8 @@ export interface RunningPipeline {
    * for the next run. Exit code 0.
    */
   stopAtCheckpoint(): void;
+  /** Nobody takes its outputs any more: stop where it stands; the last checkpoint is the truth. Exit code 0. */
+  abandon(): void;
   /** Immediate: stop where it stands; the last checkpoint is the truth. Exit code 130. */
   stop(): void;
 }

@@ -34,6 +34,7 @@ export function startPipeline(spec: PipelineSpec): RunningPipeline {
     finished,
     drain: () => pipeline.drain(),
     stopAtCheckpoint: () => pipeline.stopAtCheckpoint(),
+    abandon: () => pipeline.abandon(),
     stop: () => pipeline.stop(),
   };
 }
@@ -45,6 +46,7 @@ class Pipeline {
   #at: PipelineState = "starting";
   readonly #spec: PipelineSpec;
   readonly #drain = new AbortController();
+  /** Set once it was told to end. */
   #drainTimer: NodeJS.Timeout | undefined;
   #run: PipelineRun;
   /** What the present run makes good; undefined for the first one. */
@@ -118,6 +120,10 @@ class Pipeline {
     durable.then(() => run.end("stopped at a checkpoint")).catch(() => {});
   }
 
+  abandon(): void {
+    this.#run.end("nobody takes its outputs");
+  }
+
   stop(): void {
     this.#run.fail(new ConnectorError("ABORTED", `pipeline "${this.#spec.name}" was stopped`));
   }
@@ -158,7 +164,8 @@ class Pipeline {
     // The checkpoint that pins the start moves nothing.
     this.#futile = completed > 1 ? 0 : this.#futile + 1;
     const delayMs = restartDelay(failure, this.#futile, restart);
-    if (delayMs === undefined || this.#drain.signal.aborted) return false;
+    // Told to end, at once or at a checkpoint: what failed meanwhile is the end.
+    if (delayMs === undefined || this.#drainTimer !== undefined) return false;
     logger.warn(
       { code: failure.code, restarts: this.restarts, delayMs },
       `pipeline "${name}" failed and starts again at its last checkpoint: ${failure.message}`,

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { RecordBatch } from "@x/connector-api";
 import { describe, expect, test } from "vitest";
 import { BatchQueue } from "../src/batch-queue.js";
@@ -98,4 +100,25 @@ describe("BatchQueue", () => {
     if (item?.kind === "barrier") item.reached(Promise.reject(new Error("refused")));
     await expect(reached).rejects.toThrow("refused");
   });
+});
+
+test("keeps nothing that was taken, also while it never runs empty", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const queue = new BatchQueue({ maxRows: 10, maxBytes: 100 });
+  const given: WeakRef<RecordBatch>[] = [];
+  const put = (end: number): void => {
+    const next = batch(1, end);
+    given.push(new WeakRef(next));
+    queue.accept(next, 1);
+  };
+  put(0);
+  for (let end = 1; end <= 10_000; end++) {
+    put(end);
+    const item = queue.take();
+    if (item?.kind !== "batch" || item.batch.end !== end - 1) expect.unreachable(`took ${JSON.stringify(item)}`);
+  }
+  await turn();
+  collectGarbage();
+  expect(given.filter((ref) => ref.deref() !== undefined).length).toBeLessThan(10);
 });

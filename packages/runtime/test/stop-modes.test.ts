@@ -136,3 +136,34 @@ test("a stop of what is over holds the process up for nothing", async () => {
   pipeline.stop();
   expect(timers()).toBe(before);
 });
+
+test("a pipeline that is stopped at a checkpoint does not start again for what fails meanwhile", async () => {
+  const sink = new RecordingSink();
+  const flushing = new Promise<(error: Error) => void>((begun) => {
+    sink.beforeFlush = () => new Promise((_, reject) => begun(reject));
+  });
+  const pipeline = startPipeline({
+    ...{ name: "p", source: new CountingSource(1e9), sink, checkpoints: memoryCheckpoints() },
+    ...{ checkpointIntervalMs: 600_000, drainTimeoutMs: 600_000 },
+    rebuild: () => ({ source: new CountingSource(1e9), sink: new RecordingSink() }),
+  });
+  await expect.poll(() => sink.written.length).toBeGreaterThan(0);
+  pipeline.stopAtCheckpoint();
+  (await flushing)(new ConnectorError("CONNECTION_LOST", "gone"));
+  expect(await pipeline.finished).toMatchObject({ exitCode: 7, error: { code: "CONNECTION_LOST" } });
+  expect(pipeline.restarts).toBe(0);
+});
+
+test("one whose outputs nobody takes ends as it stands: exit code 0, and the position stays", async () => {
+  const checkpoints = memoryCheckpoints();
+  const sink = new RecordingSink();
+  const source = new CountingSource(1e9);
+  const rebuild = () => ({ source: new CountingSource(1e9), sink });
+  const pipeline = startPipeline({ name: "p", source, sink, rebuild, checkpoints, checkpointIntervalMs: 600_000 });
+  sink.beforeBatch = () => {
+    pipeline.abandon();
+    throw new ConnectorError("UNEXPECTED", "nobody there");
+  };
+  expect(await pipeline.finished).toMatchObject({ exitCode: 0, rowsOut: 0, checkpoints: 1 });
+  expect([pipeline.restarts, await positionIn(checkpoints)]).toEqual([0, 0]);
+});

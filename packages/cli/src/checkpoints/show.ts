@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { basename, extname } from "node:path";
 import {
   type Checkpoint,
@@ -7,6 +6,7 @@ import {
   ConnectorError,
   didYouMean,
 } from "@x/connector-api";
+import { isFile } from "../environment.js";
 import type { Output } from "../output.js";
 import { renderRecord } from "../render/record.js";
 import type { ScriptFlags } from "../script-flags.js";
@@ -19,7 +19,7 @@ export interface ShowFlags extends ScriptFlags {
 
 /** `nats-pipeline checkpoint show` */
 export function showCheckpoint(pipeline: string, flags: ShowFlags, output: Output): Promise<number> {
-  const file = existsSync(pipeline) ? pipeline : undefined;
+  const file = isFile(pipeline) ? pipeline : undefined;
   return withState(flags, file, output, async (store) => {
     const name = flags.name ?? (file === undefined ? pipeline : basename(file, extname(file)));
     const checkpoint = await findCheckpoint(store, name, flags.checkpoint);
@@ -36,10 +36,10 @@ export async function findCheckpoint(
 ): Promise<Checkpoint> {
   const refs = await store.list(name);
   const kept = refs.map(({ epoch, checkpointId }) => `${epoch}-${checkpointId}`);
-  const ref: CheckpointRef | undefined = asked === undefined ? refs.at(-1) : refs[kept.indexOf(asked)];
-  const found = ref && (await store.read(name, ref));
+  const ref: CheckpointRef | undefined = asked === undefined ? undefined : refs[kept.indexOf(asked)];
+  const found = asked === undefined ? await store.latest(name, () => {}) : ref && (await store.read(name, ref));
   if (found !== undefined) return found;
-  if (kept.length > 0) {
+  if (asked !== undefined && kept.length > 0) {
     const text = `--checkpoint: pipeline "${name}" keeps ${kept.join(", ")}; got "${asked}"`;
     throw new ConnectorError("USAGE", text);
   }

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import {
   type Connector,
   ConnectorError,
@@ -7,7 +6,7 @@ import {
   parseColumn,
   toConnectorError,
 } from "@x/connector-api";
-import { readEnvironment, readProfiles, readText } from "../environment.js";
+import { isFile, readEnvironment, readProfiles, readText } from "../environment.js";
 import { loadPlugins } from "../load-plugins.js";
 import type { Output } from "../output.js";
 import { type PlannedTable, planPipelines } from "../plan-pipelines.js";
@@ -27,7 +26,7 @@ export async function withBox(
   const onSignal = (): void => stop.abort();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, onSignal);
   try {
-    if (existsSync(where)) sql = { name: where, text: readText(where, "SQL file") };
+    if (isFile(where)) sql = { name: where, text: readText(where, "SQL file") };
     const box = await (sql === undefined
       ? openPlace(where, flags, output, stop.signal)
       : openFile(sql, flags, stop.signal));

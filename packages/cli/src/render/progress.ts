@@ -7,10 +7,11 @@ interface Sample {
   readonly rowsOut: number;
 }
 
-/** A terminal: a stream that knows how wide it is. */
+/** A terminal: a stream that knows its size, or says 0 where it does not. */
 interface Terminal {
   write(text: string): unknown;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** What is shown of pipelines while they run. */
@@ -25,31 +26,40 @@ const REDRAW_MS = 250;
 /** One live line per pipeline on a terminal, redrawn in place until `stop`. */
 export function startLiveLines(pipelines: readonly RunningPipeline[], terminal: Terminal, style: Style): Progress {
   const last = pipelines.map((): Sample => ({ at: performance.now(), rowsIn: 0, rowsOut: 0 }));
-  let drawn = 0;
+  let drawn: readonly string[] = [];
+  const up = (): string => (drawn.length > 0 ? `\x1b[${drawn.length}A` : "");
+  const print = (lines: readonly string[]): string => lines.map((line) => `\r\x1b[K${line}\n`).join("");
   const draw = (): void => {
     const lines = pipelines.map((pipeline, i) => {
       const { rowsIn, rowsOut } = pipeline.counters;
       const now = { at: performance.now(), rowsIn, rowsOut };
-      const line = liveLine(pipeline, last[i] ?? now, now, terminal.columns ?? 120, style);
+      const line = liveLine(pipeline, last[i] ?? now, now, terminal.columns || 120, style);
       last[i] = now;
       return line;
     });
-    terminal.write(`${drawn > 0 ? `\x1b[${drawn}A` : ""}${lines.map((line) => `\r\x1b[K${line}\n`).join("")}`);
-    drawn = lines.length;
+    const shown = fitting(lines, (terminal.rows || 24) - 1);
+    terminal.write(up() + print(shown));
+    drawn = shown;
   };
   const timer = setInterval(draw, REDRAW_MS);
   return {
     aside(say) {
-      if (drawn > 0) terminal.write(`\x1b[${drawn}A\x1b[J`);
-      drawn = 0;
+      if (drawn.length > 0) terminal.write(`${up()}\x1b[J`);
       say();
-      draw();
+      terminal.write(print(drawn));
     },
     stop() {
       clearInterval(timer);
       draw();
     },
   };
+}
+
+/** More lines than the terminal has could not be drawn over. */
+function fitting(lines: readonly string[], max: number): readonly string[] {
+  if (lines.length <= max) return lines;
+  const shown = lines.slice(0, Math.max(0, max - 1));
+  return [...shown, `… and ${lines.length - shown.length} more`];
 }
 
 /** A JSON line about all pipelines every half second until `stop`. */

@@ -5,6 +5,8 @@ import { ConnectorError } from "@x/connector-api";
 export interface Progress {
   /** What is verified; a file of something else is not taken up. */
   readonly of: string;
+  /** The last input that is looked at; absent when it is the stream's end. Checkpoints move on meanwhile. */
+  readonly to?: number | undefined;
   readonly nextInput: number;
   readonly nextOutput: number;
   readonly tally: object;
@@ -19,11 +21,11 @@ export function readProgress(file: string, of: string): Progress | undefined {
   } catch (cause) {
     throw new ConnectorError("USAGE", `--progress ${file}: it is no file of verify`, { cause });
   }
-  const { nextInput, nextOutput, tally } = saved;
+  const { to, nextInput, nextOutput, tally } = saved;
   if (saved.of === of && nextInput !== undefined && nextOutput !== undefined && tally !== undefined) {
-    return { of, nextInput, nextOutput, tally };
+    return { of, to, nextInput, nextOutput, tally };
   }
-  throw new ConnectorError("USAGE", `--progress ${file}: it is about another pipeline, range or key; remove it`);
+  throw new ConnectorError("USAGE", `--progress ${file}: it is about another pipeline, query, range or key; remove it`);
 }
 
 /** In one step, so that a crash leaves the one before. */

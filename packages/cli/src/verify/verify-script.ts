@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { ConnectorError, type RecordBatch } from "@x/connector-api";
 import { type OpenScript, withScript } from "../open-script.js";
 import type { Output } from "../output.js";
@@ -32,14 +33,14 @@ export function verifyScript(file: string, flags: VerifyFlags, output: Output): 
     if (!query.deterministic) {
       throw new ConnectorError("USAGE", `the query of "${name}" gives other rows each time: nothing can be compared`);
     }
-    const range = await rangeOf(pipeline, flags, script);
+    const of = subjectOf(name, flags, script);
+    const saved = flags.progress === undefined ? undefined : readProgress(flags.progress, of);
+    const range = await rangeOf(pipeline, flags, script, saved);
     const reader = outputReader(
       pipeline,
       sink,
       flags.key?.split(",").map((column) => column.trim()),
     );
-    const of = JSON.stringify([name, range.from, range.to, flags.key]);
-    const saved = flags.progress === undefined ? undefined : readProgress(flags.progress, of);
     const tally = reader.createTally(range.ordered, saved?.tally);
     const done = await count({ pipeline, sink, script, range, reader, tally, saved, of, file: flags.progress });
     if (!done) {
@@ -66,11 +67,17 @@ interface SourceRange {
   readonly ordered: boolean;
 }
 
-/** Up to the last checkpoint: what lies behind it may be on its way. */
+/** What is verified, as text: counts of one must not be added to those of another. */
+function subjectOf(name: string, { fromSeq, toSeq, key }: VerifyFlags, { sql }: OpenScript): string {
+  return JSON.stringify([name, fromSeq, toSeq, key, createHash("sha256").update(sql.text).digest("hex")]);
+}
+
+/** Up to the last checkpoint, of now or of when it began: what lies behind it may be on its way. */
 async function rangeOf(
   { name, source }: PlannedPipeline,
   flags: VerifyFlags,
   { pipelines, logger }: OpenScript,
+  saved: Progress | undefined,
 ): Promise<SourceRange> {
   const from = flags.fromSeq === undefined ? undefined : countFlag("--from-seq", flags.fromSeq);
   const store = openStateStore(flags.state, pipelines, logger);
@@ -80,7 +87,8 @@ async function rangeOf(
     const { readThrough } = source.connector;
     const passed = readThrough === undefined ? [] : states.map((state) => readThrough(state));
     const checkpoint = passed.length === 0 ? undefined : Math.min(...passed);
-    const to = flags.toSeq === undefined ? checkpoint : countFlag("--to-seq", flags.toSeq);
+    const now = flags.toSeq === undefined ? checkpoint : countFlag("--to-seq", flags.toSeq);
+    const to = saved === undefined ? now : saved.to;
     return { from, to, ordered: states.length <= 1 && states[0]?.ordering !== "none" };
   } finally {
     await store.close();
@@ -105,7 +113,8 @@ async function count(counting: Counting): Promise<boolean> {
   let nextInput = saved?.nextInput ?? range.from;
   let nextOutput = saved?.nextOutput ?? 0;
   const save = (): void => {
-    if (file !== undefined) writeProgress(file, { of, nextInput: nextInput ?? 0, nextOutput, tally: tally.save() });
+    if (file !== undefined)
+      writeProgress(file, { of, to: range.to, nextInput: nextInput ?? 0, nextOutput, tally: tally.save() });
   };
   const inputs = { ...(nextInput === undefined ? {} : { from: { sequence: nextInput } }), ...toOf(range.to) };
   if (nextOutput === 0 && (range.to === undefined || (nextInput ?? 0) <= range.to)) {
