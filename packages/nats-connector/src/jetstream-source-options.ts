@@ -2,6 +2,7 @@ import { ConnectorError, type ConnectorOptions } from "@x/connector-api";
 
 const deliverPolicies = ["all", "new", "last", "last_per_subject", "by_start_sequence", "by_start_time"] as const;
 const partitioning = ["partitions", "partition.token", "partition.filters"] as const;
+const noMove = "one process cannot move the consumer that others read from; use 'skip' or 'earliest'";
 
 /** Pulls what a JetStream source has beside its stream, as `jetstream-source-table.ts` stores it. */
 export function streamReading(options: ConnectorOptions): object {
@@ -43,6 +44,9 @@ function unlimited(options: ConnectorOptions, name: string): number | undefined 
 function refuseWithoutOrder(options: ConnectorOptions): void {
   const name = partitioning.find((each) => options.has(each));
   if (name !== undefined) throw conflict(options, name, `option "${name}" needs ordering = 'split'`);
+  if (options.pullChoice("on_gap", ["fail", "skip", "earliest", "latest"]) === "latest") {
+    throw conflict(options, "on_gap", `on_gap = 'latest' needs ordering = 'split': ${noMove}`);
+  }
   const policy = options.pullChoice("consumer.ack_policy", ["auto", "none", "all", "explicit"]) ?? "auto";
   if (policy === "auto" || policy === "explicit") return;
   const text = `consumer.ack_policy = '${policy}' needs ordering = 'split'; without an order each message is acked by itself`;

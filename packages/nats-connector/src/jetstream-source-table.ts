@@ -196,14 +196,18 @@ const fields = z.strictObject({
   ),
 });
 
-export const jetStreamSource = fields.check(({ value: { ordering, partition, ackPolicy, filterSubjects }, issues }) => {
-  const refuse = (path: string, message: string): void =>
-    void issues.push({ code: "custom", path: [path], message, input: path });
-  const acksEach = ackPolicy === "auto" || ackPolicy === "explicit";
-  if (ordering === "none" && partition !== undefined) refuse("partition", "needs ordering = 'split'");
-  if (ordering === "none" && !acksEach) refuse("ackPolicy", "expected auto or explicit with ordering = 'none'");
-  if (partition !== undefined && partition.by !== "token" && filterSubjects.length > 0) {
-    refuse("filterSubjects", "expected none beside a partition that is not by a token");
-  }
-});
+export const jetStreamSource = fields.check(
+  ({ value: { ordering, partition, ackPolicy, onGap, filterSubjects }, issues }) => {
+    const refuse = (path: string, message: string): void =>
+      void issues.push({ code: "custom", path: [path], message, input: path });
+    const acksEach = ackPolicy === "auto" || ackPolicy === "explicit";
+    if (ordering === "none" && partition !== undefined) refuse("partition", "needs ordering = 'split'");
+    if (ordering === "none" && onGap === "latest")
+      refuse("onGap", "expected fail, skip or earliest with ordering = 'none'");
+    if (ordering === "none" && !acksEach) refuse("ackPolicy", "expected auto or explicit with ordering = 'none'");
+    if (partition !== undefined && partition.by !== "token" && filterSubjects.length > 0) {
+      refuse("filterSubjects", "expected none beside a partition that is not by a token");
+    }
+  },
+);
 export type JetStreamSourceTable = z.infer<typeof fields>;

@@ -56,9 +56,9 @@ describe("options", () => {
     const defaults = { onGap: "fail", ordering: "split", replayPolicy: "instant" };
     expect(table({ ...source, partitions: "1", "consumer.rate_limit": "-1" })).toMatchObject(defaults);
     expect(table({ ...source, partitions: "1", "consumer.max_deliver": "-1" })).not.toHaveProperty("partition");
-    const given = { on_gap: "latest", ordering: "none", "consumer.replay_policy": "original" };
+    const given = { on_gap: "earliest", ordering: "none", "consumer.replay_policy": "original" };
     expect(table({ ...source, ...given, deliver_policy: "last_per_subject" })).toMatchObject({
-      ...{ onGap: "latest", ordering: "none", replayPolicy: "original", deliver: { policy: "last_per_subject" } },
+      ...{ onGap: "earliest", ordering: "none", replayPolicy: "original", deliver: { policy: "last_per_subject" } },
     });
     const limits = { "consumer.max_ack_pending": "100", "consumer.max_deliver": "5", "consumer.ack_wait": "30" };
     expect(table({ ...source, ...limits })).toMatchObject({ maxAckPending: 100, maxDeliver: 5, ackWaitMs: 30_000 });
@@ -87,6 +87,7 @@ describe("options", () => {
     [{ partitions: "3", "consumer.filter_subjects": "b" }, /^OPTION_CONFLICT: .*partition.token/],
     [{ ordering: "none", partitions: "3" }, /^OPTION_CONFLICT: .*"partitions" needs ordering/],
     [{ ordering: "none", "consumer.ack_policy": "all" }, /^OPTION_CONFLICT: .*ack_policy/],
+    [{ ordering: "none", on_gap: "latest" }, /^OPTION_CONFLICT: on_gap = 'latest' needs ordering = 'split'.*'skip'/],
     [{ "consumer.max_ack_pending": "0" }, /^OPTION_INVALID: .*above 0, or -1/],
     [{ on_gap: "ignore" }, /^OPTION_INVALID: .*"skip"/],
   ])("that contradict each other are told so: %j", (options, error) => {

@@ -1,5 +1,6 @@
 import { ConnectorError, type SplitState } from "@x/connector-api";
 import { z } from "zod";
+import type { SequencePair } from "./api.js";
 
 /**
  * State of a source with `ordering = 'none'` (`docs/state.md`). The server knows what is acked; this is what is needed
@@ -10,6 +11,8 @@ export interface SharedRecord {
   readonly created: string;
   readonly consumer: string;
   readonly floor: number;
+  /** The farthest delivery that this process knows of, its own or another's; undefined in states of before. */
+  readonly farthest: SequencePair | undefined;
   /** Messages that this process has handed on: two checkpoints are the same only if nothing came in between. */
   readonly handedOn: number;
 }
@@ -23,17 +26,24 @@ const stored = z.object({
   consumer: z.string(),
   floor: count,
   handedOn: count,
+  lastSeq: count.optional(),
+  consumerSeq: count.optional(),
 });
 
-export function encodeShared({ stream, created, consumer, floor, handedOn }: SharedRecord): SplitState {
+export function encodeShared({ stream, created, consumer, floor, farthest, handedOn }: SharedRecord): SplitState {
   const numbers = { floor: String(floor), handedOn: String(handedOn) };
-  return { v: 2, ordering: "none", stream, created, consumer, ...numbers };
+  const last = farthest && { lastSeq: String(farthest.stream_seq), consumerSeq: String(farthest.consumer_seq) };
+  return { v: 2, ordering: "none", stream, created, consumer, ...numbers, ...last };
 }
 
 /** Throws STATE_INVALID for anything else, such as the position of a source that reads in order. */
 export function decodeShared(state: SplitState): SharedRecord {
   const result = stored.safeParse(state);
-  if (result.success) return result.data;
+  if (result.success) {
+    const { lastSeq, consumerSeq, v, ordering, ...record } = result.data;
+    const isKnown = lastSeq !== undefined && consumerSeq !== undefined;
+    return { ...record, farthest: isKnown ? { stream_seq: lastSeq, consumer_seq: consumerSeq } : undefined };
+  }
   const path = result.error.issues[0]?.path.join(".") ?? "";
   throw new ConnectorError(
     "STATE_INVALID",

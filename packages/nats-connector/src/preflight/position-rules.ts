@@ -55,8 +55,7 @@ export const positionRules: readonly Rule[] = [
     severity: "error",
     explanation: "Messages between the checkpoint and the beginning of the stream were removed before they were read.",
     breach: ofSourceStream(({ stream, positions, table }) => {
-      const { retention, max_msgs_per_subject: perSubject = -1 } = stream.config;
-      if (retention === "workqueue" || perSubject > 0) return undefined;
+      if ((stream.config.max_msgs_per_subject ?? -1) > 0 || cannotTellGaps(stream, table)) return undefined;
       const from = Math.min(...positions.map(({ lastSeq, scannedSeq }) => Math.max(lastSeq, scannedSeq) + 1));
       const { first_seq: first } = stream.state;
       if (positions.length === 0 || first <= from) return undefined;
@@ -75,7 +74,7 @@ export const positionRules: readonly Rule[] = [
     explanation: "The stream removes messages by age, read or not: what lies unread for too long is lost.",
     breach: ofSourceStream(({ stream, next }, { pipeline, nowMs }) => {
       const maxAgeMs = msOf(stream.config.max_age);
-      if (maxAgeMs === 0 || stream.config.retention === "workqueue") return undefined;
+      if (maxAgeMs === 0) return undefined;
       const name = `stream "${stream.config.name}"`;
       const remedy = "raise max_age of the stream, or keep the pipeline running and fast enough";
       if (maxAgeMs <= pipeline.recoveryMs + pipeline.checkpointIntervalMs) {
@@ -97,9 +96,9 @@ export const positionRules: readonly Rule[] = [
     severity: "warning",
     explanation: "The stream is full and removes its oldest message for each new one, read or not.",
     breach: ofSourceStream(({ stream, next }, { pipeline }) => {
-      const { max_msgs: maxMessages = -1, max_bytes: maxBytes = -1, discard, retention, name } = stream.config;
+      const { max_msgs: maxMessages = -1, max_bytes: maxBytes = -1, discard, name } = stream.config;
       const { messages, bytes, first_seq: first, last_seq: last } = stream.state;
-      if (discard === "new" || retention === "workqueue" || messages === 0) return undefined;
+      if (discard === "new" || messages === 0) return undefined;
       const full = Math.max(
         maxMessages > 0 ? messages / maxMessages : 0,
         maxBytes > 0 ? (bytes + bytes / messages) / maxBytes : 0,

@@ -2,12 +2,14 @@ import type { ConnectorError, SourceCollector, SplitCollector } from "@x/connect
 import { AckReplyReader } from "../jetstream/ack-reply.js";
 import type { PullReader } from "../jetstream/pull-loop.js";
 import type { NatsMessage } from "../nats-client.js";
+import type { PassedOver } from "./passed-over.js";
 import type { UnackedMessages } from "./unacked-messages.js";
 
 export interface CompetingReaderOptions {
   readonly split: SplitCollector<NatsMessage>;
   readonly collector: SourceCollector;
   readonly unacked: UnackedMessages;
+  readonly passedOver: PassedOver;
   quiet(): void;
   waiting(count: number): void;
   leaderMoved(): void;
@@ -19,8 +21,8 @@ export interface CompetingReaderOptions {
 const LAG_MASK = 255;
 
 /**
- * Takes whatever a shared consumer gives this process, in any order. Nothing is checked for holes: what is lost on its
- * way, or with this process, the server delivers again to whoever asks.
+ * Takes whatever a shared consumer gives this process, in any order. What is lost on its way, or with this process, the
+ * server delivers again to whoever asks; what it passes over is for `PassedOver` to see.
  */
 export class CompetingReader implements PullReader {
   readonly #options: CompetingReaderOptions;
@@ -40,8 +42,9 @@ export class CompetingReader implements PullReader {
   }
 
   message(message: NatsMessage, reply: string): void {
-    const { split, unacked } = this.#options;
+    const { split, unacked, passedOver } = this.#options;
     this.#replies.read(reply);
+    passedOver.delivered(this.#replies.streamSeq, this.#replies.consumerSeq);
     const position = this.#replies.position(reply);
     split.collect(message.data, position, message);
     unacked.add(position, reply);

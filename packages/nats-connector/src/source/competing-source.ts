@@ -1,4 +1,5 @@
 import {
+  abortable,
   ConnectorError,
   isConnectorError,
   type SourceCollector,
@@ -17,11 +18,13 @@ import type { JetStreamSourceTable } from "../table-config.js";
 import { ackCapFor } from "./ack-cap.js";
 import { CompetingReader } from "./competing-reader.js";
 import { LagGauge } from "./lag-gauge.js";
-import { reportLoss } from "./loss.js";
+import { type Loss, lossError, reportLoss } from "./loss.js";
+import { PassedOver } from "./passed-over.js";
 import { createPullPace } from "./pull-pace.js";
 import { QuietWatch } from "./quiet-watch.js";
 import { retryAttach } from "./retry-attach.js";
 import { openSharedConsumer, type SharedConsumer } from "./shared-consumer.js";
+import { tellsByNumbers } from "./shared-loss.js";
 import { handOnBeforeFailing, opened, openSourceLink, type SourceLink, type SourceOptions } from "./source-link.js";
 import { UnackedMessages } from "./unacked-messages.js";
 import { watchGivenUp } from "./watch-given-up.js";
@@ -47,6 +50,8 @@ class CompetingSource implements SourceOperator {
   #consumer: SharedConsumer | undefined;
   #unacked: UnackedMessages | undefined;
   #split: SplitCollector<NatsMessage> | undefined;
+  #passedOver: PassedOver | undefined;
+  #reader: CompetingReader | undefined;
   /** What is known of the stream, for when the consumer vanishes. */
   #known: SharedRecord | undefined;
   #handedOn = 0;
@@ -107,7 +112,8 @@ class CompetingSource implements SourceOperator {
     this.#marks.set(checkpointId, this.#handedOn);
     const floor = this.#known?.floor ?? info.ack_floor.stream_seq;
     const place = { stream: stream.config.name, created: stream.created, consumer: info.name };
-    return new Map([[SPLIT, encodeShared({ ...place, floor, handedOn: this.#handedOn })]]);
+    const farthest = this.#passedOver?.farthest;
+    return new Map([[SPLIT, encodeShared({ ...place, floor, farthest, handedOn: this.#handedOn })]]);
   }
 
   async flush(): Promise<void> {
@@ -125,7 +131,9 @@ class CompetingSource implements SourceOperator {
   async close(): Promise<void> {
     const link = this.#link;
     this.#link = undefined;
-    await link?.close();
+    if (link === undefined) return;
+    await leaveServer(link.connection);
+    await link.close();
   }
 
   /** Throws STATE_INVALID for the state of another stream, or of one that was read in order. */
@@ -150,13 +158,33 @@ class CompetingSource implements SourceOperator {
     const signal = AbortSignal.any([context.signal, context.drain, connection.lost]);
     const before = this.#consumer?.info.created;
     const { pipeline } = identity;
+    const known = this.#known && { ...this.#known, farthest: this.#passedOver?.farthest ?? this.#known.farthest };
     const consumer = await retryAttach({ connection, signal, logger, deadline, moveAfterMs }, () =>
-      openSharedConsumer({ connection, table, pipeline, known: this.#known, signal, logger }),
+      openSharedConsumer({ connection, table, pipeline, known, signal, logger }),
     );
     if (before !== undefined && before !== consumer.info.created) this.#unacked?.forget();
     if (consumer.loss !== undefined) reportLoss(consumer.loss, table.onGap, SPLIT, context);
     this.#consumer = consumer;
+    this.#passedOver = this.#watchFrom(consumer, context, signal);
     this.#learn(consumer.info.ack_floor.stream_seq);
+  }
+
+  /** What the consumer passes over from here on. What is gone by now has been told. */
+  #watchFrom({ info, stream }: SharedConsumer, context: SourceContext, signal: AbortSignal): PassedOver {
+    const { table } = this.#options;
+    const { delivered } = info;
+    return new PassedOver({
+      tells: tellsByNumbers(stream, table.filterSubjects),
+      farthest: { ...delivered, stream_seq: Math.max(delivered.stream_seq, stream.state.first_seq - 1) },
+      streamInfo: () => opened(this.#link).connection.api.streamInfo(table.stream, signal),
+      lost: (loss) => this.#lost(loss, context),
+    });
+  }
+
+  #lost(loss: Loss, context: SourceContext): void {
+    const { onGap } = this.#options.table;
+    if (onGap === "fail") this.#reader?.failed(lossError(loss));
+    else reportLoss(loss, onGap, SPLIT, context);
   }
 
   /** True when everything was read and acked by all; false when it was stopped. */
@@ -195,11 +223,13 @@ class CompetingSource implements SourceOperator {
         split: opened(this.#split),
         collector,
         unacked: opened(this.#unacked),
+        passedOver: opened(this.#passedOver),
         quiet: () => watch.look((reason) => reader.doubt(reason)),
         waiting: (count) => lag.set(count),
         leaderMoved: () => context.logger.info({ event: "leader-moved", ...target }, "the consumer has a new leader"),
         ended: (end) => finish(end),
       });
+      this.#reader = reader;
       const loop = new PullLoop(connection, target, this.#pace(connection, stop), reader);
       const unlisten = connection.listen({ disconnected: () => reader.doubt("the connection was lost") });
       const look = (): void => {
@@ -236,15 +266,29 @@ class CompetingSource implements SourceOperator {
   async #learnFloor(): Promise<void> {
     if (Date.now() - this.#floorAt < FLOOR_INTERVAL_MS) return;
     this.#floorAt = Date.now();
+    const { connection } = opened(this.#link);
     const { info, stream } = opened(this.#consumer);
-    const now = await this.#link?.connection.api.consumerInfo(stream.config.name, info.name);
-    if (now !== undefined) this.#learn(now.ack_floor.stream_seq);
+    const { name } = stream.config;
+    const passedOver = opened(this.#passedOver);
+    const end = passedOver.tells ? 0 : (await connection.api.streamInfo(name)).state.last_seq;
+    const now = await connection.api.consumerInfo(name, info.name);
+    if (now === undefined) return;
+    // Nothing up to the end of before is left for it: what a filter passes over, limits may remove later.
+    const done = now.num_pending === 0 ? end : 0;
+    passedOver.seen({ ...now.delivered, stream_seq: done });
+    this.#learn(Math.max(now.ack_floor.stream_seq, now.num_ack_pending === 0 ? done : 0));
   }
 
   #learn(floor: number): void {
     const { info, stream } = opened(this.#consumer);
     const before = this.#known?.created === stream.created ? this.#known.floor : 0;
     const place = { stream: stream.config.name, created: stream.created, consumer: info.name };
-    this.#known = { ...place, floor: Math.max(floor, before), handedOn: this.#handedOn };
+    const farthest = this.#passedOver?.farthest;
+    this.#known = { ...place, floor: Math.max(floor, before), farthest, handedOn: this.#handedOn };
   }
+}
+
+/** The server knows that nobody pulls here any more: what it gave to a closed connection, others would wait for. */
+async function leaveServer({ client, connected, lost }: OpenConnection): Promise<void> {
+  if (connected && !lost.aborted) await abortable(client.flush(), AbortSignal.timeout(1000)).catch(() => {});
 }

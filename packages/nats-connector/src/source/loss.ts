@@ -56,29 +56,34 @@ export function removedFromHead(
   range: { readonly from: number; readonly to: number },
   afterNanos: string | undefined,
 ): Loss {
-  const { name, retention } = info.config;
+  const { name } = info.config;
   const limits = limitsThatRemove(info, afterNanos);
-  const which = `messages ${range.from}..${range.to} of stream "${name}" were`;
-  if (limits.length > 0) {
-    const text = `${which} removed by its limits (${limits.join(", ")}) before they were read`;
-    return { code: "DATA_GAP", reason: "retention", stream: name, range, text };
-  }
+  if (limits.length === 0) return purgedFromHead(info, range);
+  const text = `messages ${range.from}..${range.to} of stream "${name}" were removed by its limits (${limits.join(", ")}) before they were read`;
+  return { code: "DATA_GAP", reason: "retention", stream: name, range, text };
+}
+
+/** Messages `from..to` at the head of the stream are gone, and not by its limits. */
+export function purgedFromHead({ config }: StreamInfo, range: { readonly from: number; readonly to: number }): Loss {
+  const { name, retention } = config;
   const orUnwanted = retention === "interest" ? ", or removed with the last consumer that wanted them," : "";
-  const text = `${which} purged${orUnwanted} before they were read`;
+  const text = `messages ${range.from}..${range.to} of stream "${name}" were purged${orUnwanted} before they were read`;
   return { code: "DATA_GAP", reason: "purge", stream: name, range, text };
 }
 
 /** Limits under which messages behind `afterNanos` may have gone by themselves. */
 function limitsThatRemove({ config, state, ts }: StreamInfo, afterNanos: string | undefined): readonly string[] {
-  const { max_age = 0, max_msgs = -1, max_bytes = -1, allow_msg_ttl } = config;
+  const { max_age = 0, max_msgs = -1, max_bytes = -1, discard, allow_msg_ttl } = config;
+  const removesOld = discard !== "new";
   const now = ts === undefined ? Date.now() : Date.parse(ts);
   const oldestMs = afterNanos === undefined ? 0 : Number(BigInt(afterNanos) / 1_000_000n);
   const limits: string[] = [];
   // None of them is older than the message before them.
   if (max_age > 0 && now - oldestMs >= max_age / 1_000_000) limits.push(`max_age = ${max_age / 1_000_000_000}s`);
   // A stream that has removed for this limit is full, and stays so unless somebody deletes.
-  if (max_msgs > 0 && state.messages + (state.num_deleted ?? 0) >= max_msgs) limits.push(`max_msgs = ${max_msgs}`);
-  if (max_bytes > 0) limits.push(`max_bytes = ${max_bytes}`);
+  if (removesOld && max_msgs > 0 && state.messages + (state.num_deleted ?? 0) >= max_msgs)
+    limits.push(`max_msgs = ${max_msgs}`);
+  if (removesOld && max_bytes > 0) limits.push(`max_bytes = ${max_bytes}`);
   if (allow_msg_ttl === true) limits.push("the messages' own TTL");
   return limits;
 }

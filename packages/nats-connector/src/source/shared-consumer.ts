@@ -8,13 +8,14 @@ import type { JetStreamSourceTable } from "../table-config.js";
 import { type Loss, lossError } from "./loss.js";
 import { type ConsumerStart, planSharedConsumer } from "./plan-consumer.js";
 import { type KnownPosition, lossUpTo, resolveStart } from "./resolve-start.js";
+import { lossOfShared } from "./shared-loss.js";
 
 export interface SharedConsumerRequest {
   readonly connection: OpenConnection;
   readonly table: JetStreamSourceTable;
   readonly pipeline: string;
   /** What is known from before: everything up to its floor was acked. Undefined on a first start. */
-  readonly known: Pick<SharedRecord, "created" | "floor"> | undefined;
+  readonly known: Pick<SharedRecord, "created" | "floor" | "farthest"> | undefined;
   readonly signal: AbortSignal;
   readonly logger: Logger;
 }
@@ -45,18 +46,20 @@ export async function openSharedConsumer(request: SharedConsumerRequest): Promis
   const name = sharedConsumerName(pipeline);
   const planFrom = (start: ConsumerStart) =>
     planSharedConsumer({ table, stream, capabilities, name, start, labels: { pipeline, ordering: "none" } });
-  const { config, ackCap } = planFrom({ kind: "configured" });
+  const { config, ackCap } = planFrom({ kind: "first" });
   const common = { stream, ackCap, ackWaitMs: (config.ack_wait ?? 0) / NANOSECONDS };
   const existing = await api.consumerInfo(table.stream, name, signal);
-  const deletedByAcks = stream.config.retention === "limits" ? undefined : existing?.ack_floor.stream_seq;
-  const position = known && positionOf(known, deletedByAcks);
-  const resolved = position && (await resolveStart(api, table, stream, table.filterSubjects, position, signal));
-
   if (existing !== undefined) {
+    const loss = await findLoss(request, stream, existing);
     const info = await api.updateConsumer(table.stream, { ...config, ...startOf(existing) }, signal);
-    return { ...common, info, loss: resolved?.startsOver === true ? resolved.loss : undefined };
+    return { ...common, info, loss };
   }
-  const planned = resolved === undefined ? config : planFrom(resolved.start).config;
+  // Where acks delete, what was delivered may be gone for that; what is left of it is delivered again.
+  const delivered = stream.config.retention === "limits" ? 0 : (known?.farthest?.stream_seq ?? 0);
+  const position = known && { ...positionOf(known), cursor: Math.max(known.floor, delivered) };
+  const resolved = position && (await resolveStart(api, table, stream, table.filterSubjects, position, signal));
+  const start = resolved?.start ?? { kind: "configured" };
+  const planned = planFrom(start.kind === "after" && known ? { ...start, sequence: known.floor } : start).config;
   let info: ConsumerInfo;
   try {
     info = await api.createConsumer(table.stream, planned, signal);
@@ -68,7 +71,7 @@ export async function openSharedConsumer(request: SharedConsumerRequest): Promis
   if (resolved === undefined || position === undefined) return { ...common, info, loss: undefined };
   if (resolved.startsOver) return { ...common, info, loss: resolved.loss };
   const loss = lossUpTo(stream, table.filterSubjects, position, info.delivered.stream_seq);
-  if (loss !== undefined && (table.onGap === "fail" || table.onGap === "latest")) {
+  if (loss !== undefined && table.onGap === "fail") {
     await api.deleteConsumer(table.stream, name, signal);
     throw lossError(loss);
   }
@@ -76,12 +79,29 @@ export async function openSharedConsumer(request: SharedConsumerRequest): Promis
 }
 
 /**
- * Where acks delete, what is up to the floor of the consumer is gone and no loss: others have acked it, or this process
- * after its state was written. Elsewhere that floor proves nothing, because a purge moves it, too.
+ * What is missing for a consumer that is there and goes on where it stands, whatever this process knew before: what was
+ * delivered is with the process that has it, or acked. Rejects under `on_gap = 'fail'`.
  */
-function positionOf({ created, floor }: Pick<SharedRecord, "created" | "floor">, deleted = 0): KnownPosition {
+async function findLoss(
+  { connection, table, known, signal }: SharedConsumerRequest,
+  stream: StreamInfo,
+  existing: ConsumerInfo,
+): Promise<Loss | undefined> {
+  const { filterSubjects: filters } = table;
+  // What a filtered consumer has not delivered may not be for it: only who was here before knows.
+  if (known === undefined && filters.length > 0) return undefined;
+  const farthest = known?.created === stream.created ? known.farthest : undefined;
+  const cursor = Math.max(existing.delivered.stream_seq, farthest?.stream_seq ?? 0);
+  const position = { ...positionOf(known ?? { created: stream.created, floor: 0 }), cursor };
+  const resolved = await resolveStart(connection.api, table, stream, filters, position, signal);
+  const loss = resolved.startsOver ? resolved.loss : lossOfShared(stream, filters, existing, position, farthest);
+  if (loss !== undefined && table.onGap === "fail") throw lossError(loss);
+  return loss;
+}
+
+function positionOf({ created, floor }: Pick<SharedRecord, "created" | "floor">): KnownPosition {
   const none = { lastTs: undefined, passEnd: undefined, consumer: undefined, isCommitted: false };
-  return { created, lastSeq: floor, cursor: Math.max(floor, deleted), durable: floor, ...none };
+  return { created, lastSeq: floor, cursor: floor, durable: floor, ...none };
 }
 
 /** Where its delivery began, which an update must repeat. */

@@ -58,6 +58,28 @@ const breaches: readonly Breach[] = [
     { source: { stream: streamOf("IN", { max_age: 3600e9 }), next: { seq: 51, storedAtMs: NOW - 3_300_000 } } },
   ],
   [
+    "retention-outruns-reader",
+    "error",
+    "a work queue, which removes by age what nobody has acked",
+    { source: { stream: streamOf("IN", { retention: "workqueue", max_age: 30e9 }) } },
+  ],
+  [
+    "position-gone",
+    "error",
+    "a purged work queue",
+    { source: { stream: streamOf("IN", { retention: "workqueue" }, { first_seq: 60 }) } },
+  ],
+  [
+    "size-limit-outruns-reader",
+    "warning",
+    "a full work queue",
+    {
+      source: {
+        stream: streamOf("IN", { retention: "workqueue", max_msgs: 100 }, { ...rates, first_seq: 48, last_seq: 147 }),
+      },
+    },
+  ],
+  [
     "size-limit-outruns-reader",
     "warning",
     "a full stream",

@@ -164,23 +164,6 @@ describe("ordering = 'none'", () => {
     },
   );
 
-  test("what was purged from a limits stream is a gap, although the server moves the floor of the consumer over it", async () => {
-    await fixture.fill("PURGED", 10);
-    const one = host({ stream: "PURGED" }, { untilCaughtUp: true });
-    await one.open();
-    const reading = one.run();
-    await one.until(10);
-    const restored = await one.checkpoint(1);
-    await expect.poll(async () => (await consumerOf("PURGED")).ack_floor.stream_seq).toBe(10);
-    await reading;
-    await one.source.close();
-    await fixture.publish("PURGED", 11, 20);
-    await fixture.jsm.streams.purge("PURGED", { seq: 16 });
-    const failing = host({ stream: "PURGED" }, { restored });
-    await expect(failing.open()).rejects.toMatchObject({ code: "DATA_GAP", context: { to: 15 } });
-    await failing.source.close();
-  });
-
   test("a message that the server gives up is a counted gap with its sequence", async () => {
     await fixture.fill("GIVEUP", 3);
     const one = host({ stream: "GIVEUP", maxDeliver: 1, ackWaitMs: 3000 });

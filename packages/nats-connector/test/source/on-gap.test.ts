@@ -2,7 +2,7 @@ import { cpSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SourceSnapshot } from "@x/connector-api";
 import { startNatsServer } from "@x/nats-testkit";
-import { connect, type NatsConnection, nanos, type StreamConfig } from "nats";
+import { connect, DiscardPolicy, type NatsConnection, nanos, type StreamConfig } from "nats";
 import { describe, expect, test } from "vitest";
 import type { JetStreamSourceTable } from "../../src/table-config.js";
 import { createHost, type HostOptions, jobId, type SourceHost, streamSource } from "./source-host.js";
@@ -96,6 +96,8 @@ describe("messages that went before they were read", () => {
     for (const [stream, config] of [
       ["PURGE", {}],
       ["PURGE_YOUNG", { max_age: nanos(3_600_000), max_msgs: 1000 }],
+      // A full stream that refuses what is new has removed nothing.
+      ["PURGE_FULL", { discard: DiscardPolicy.New, max_bytes: 1 << 20 }],
     ] as const) {
       const restored = await readSome(stream, 10, config);
       await fixture.publish(stream, 11, 30);

@@ -88,5 +88,6 @@ describe("splits", () => {
     expect(() => table({ partition, filterSubjects: ["b"] })).toThrow(invalid);
     expect(() => table({ partition, ordering: "none" })).toThrow(invalid);
     expect(() => table({ ackPolicy: "all", ordering: "none" })).toThrow(invalid);
+    expect(() => table({ onGap: "latest", ordering: "none" })).toThrow(invalid);
   });
 });
