@@ -26,6 +26,15 @@ const unavailable: Rule = { code: "SERVER_UNAVAILABLE" };
 const refused: Rule = { code: "CONSUMER_REFUSED" };
 const noCapacity: Rule = { code: "CAPACITY" };
 const incapable: Rule = { code: "CAPABILITY_MISSING" };
+/** Nothing a user has set: a mistake of the connector's own. */
+const misuse: Rule = { code: "UNEXPECTED" };
+/** The headers of one message, which come from its row. */
+const badHeader: Rule = { code: "BAD_DATA", remedy: "the value comes from a template of header.…" };
+
+/** A setting that the stream had when it was looked at: another look says what is possible without it. */
+function switchedOff(setting: string): Rule {
+  return { code: "CAPABILITY_MISSING", retry: "rebuild", remedy: `set ${setting} on the stream` };
+}
 
 /** JetStream `err_code` → code. Numbers from nats-server `server/errors.json`. */
 const apiErrors: Readonly<Record<number, Rule>> = {
@@ -44,33 +53,69 @@ const apiErrors: Readonly<Record<number, Rule>> = {
   10026: { code: "CONSUMER_REFUSED", remedy: "raise the limit on consumers or remove unused ones" },
   10028: noCapacity, // memory
   10039: { code: "CAPABILITY_MISSING", remedy: "enable JetStream for this account" },
+  10041: unavailable, // general Raft error
   10047: noCapacity, // storage
   10054: { code: "MESSAGE_TOO_LARGE" },
   10059: { code: "STREAM_NOT_FOUND", remedy: "create it first, or correct the name" },
-  10060: { code: "STREAM_MISMATCH" },
+  10060: {
+    code: "STREAM_MISMATCH",
+    remedy: "another stream captures the subject: change the subject, or the subjects of the streams",
+  },
+  10070: { code: "PROGRESS_MISMATCH" }, // wrong last message id
   10071: { code: "PROGRESS_MISMATCH" }, // wrong last sequence
   10076: { code: "CAPABILITY_MISSING", remedy: "start the server with JetStream enabled" },
   10077: noCapacity, // stream store failed; also maximum messages or bytes with discard new
   10084: refused, // ack policy on a work queue
   10093: refused, // filter is no subset of the stream's subjects
   10094: { code: "CONSUMER_REFUSED", remedy: "give consumer.filter_subjects" },
+  10097: { code: "MESSAGE_TOO_LARGE" }, // headers
   10098: refused, // work queue needs explicit ack
   10099: { code: "CONSUMER_REFUSED", remedy: "a work-queue stream can be read by one pipeline" },
   10100: { code: "CONSUMER_REFUSED", remedy: "a work-queue stream can be read by one pipeline" },
   10101: refused, // work queue needs deliver all
+  10109: { code: "STREAM_MISMATCH", remedy: "publish into another stream" }, // sealed
+  10111: switchedOff("allow_rollup_hdrs"),
   10118: unavailable, // stream offline
   10119: unavailable, // consumer offline
   10121: refused, // max_ack_pending beyond the stream's limit
   10137: refused, // duplicate filter subjects
   10138: refused, // overlapping filter subjects
   10148: refused, // consumer exists
+  10158: unavailable, // the first attempt with the same id is still on its way to the replicas
+  10163: unavailable, // sequence of the subject not known at the moment
   10164: { code: "PROGRESS_MISMATCH" },
+  10165: badHeader, // Nats-TTL
+  10166: switchedOff("allow_msg_ttl"),
   10167: unavailable, // too many requests
-  10174: incapable, // atomic publish not enabled
+  10168: switchedOff("allow_msg_counter"),
+  10171: badHeader, // Nats-Incr
+  10174: switchedOff("allow_atomic"),
+  10175: misuse, // batch sequence missing
   10176: unavailable, // batch incomplete
-  10205: incapable, // batched publish not enabled
+  10177: misuse, // header in a batch
+  10179: misuse, // batch id
+  10185: incapable, // API level
+  10188: switchedOff("allow_msg_schedules"),
+  10189: badHeader, // Nats-Schedule
+  10190: badHeader, // its target
+  10191: badHeader, // its TTL
+  10192: badHeader, // its rollup
+  10194: unavailable, // stream offline
+  10195: unavailable, // consumer offline
+  10199: {
+    code: "CAPABILITY_MISSING",
+    remedy: "the server limits batches (max_batch_size), progress included: set publish.max_in_flight below that",
+  },
+  10200: misuse, // batch commit
+  10201: misuse, // message id twice in a batch
+  10203: badHeader, // its source
+  10205: switchedOff("allow_batched"),
+  10206: misuse, // batch reply subject
+  10207: misuse, // batch id
+  10208: unavailable, // batch unknown
   10210: unavailable, // too many open batches
   10211: unavailable,
+  10223: badHeader, // its time zone
 };
 
 /** Fallback by the HTTP-like `code` of an API error or status message. */

@@ -3,6 +3,7 @@ import { abortable, type ConnectorError, type OperatorContext } from "@x/connect
 import type { StreamConfig } from "../jetstream/api.js";
 import { type ApiErrorBody, fromApiError, fromClientError, isWrongLastSequence } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
+import type { StreamWatch } from "../sink/stream-watch.js";
 import { AtomicBatch } from "./atomic-batch.js";
 import { commitBackoffMs, readOwnProgress } from "./own-progress.js";
 import { type Claim, type ProgressPlace, progressHeaders } from "./progress-log.js";
@@ -19,6 +20,7 @@ export interface AtomicCommitterOptions {
   readonly logger: OperatorContext["logger"];
   /** Applies the bad-data policy to an output that only the server found too large. Throws under `fail`. */
   readonly refuse: (error: ConnectorError, payload: Uint8Array) => void;
+  readonly watch: StreamWatch;
   readonly signal: AbortSignal;
 }
 
@@ -61,7 +63,7 @@ export class AtomicCommitter {
 
   /** Resolves when the transaction is in the stream. `ahead` is what `sendAhead` has returned for it. */
   async commit(transaction: Transaction, ahead: AtomicBatch | undefined): Promise<void> {
-    const { logger } = this.#options;
+    const { logger, watch } = this.#options;
     this.#batch = ahead;
     for (let attempt = 0, incomplete = 0; ; attempt++) {
       const doubt = await this.#attempt(transaction, incomplete >= SUSPICIOUS);
@@ -69,12 +71,14 @@ export class AtomicCommitter {
       if (doubt === undefined || (await this.#isCommitted(transaction))) {
         const { split } = this.#options.place;
         if (doubt !== undefined) logger.debug({ split, code: doubt.code }, "an unanswered commit is in the stream");
+        if (attempt > 0) watch.answered();
         if (attempt > 0) logger.info({ split }, "committing goes on");
         if (transaction.stage !== undefined) transaction.stage.first ??= this.#last;
         return;
       }
       const raced = isWrongLastSequence(doubt);
       if (doubt.retry !== "backoff" && !raced) throw doubt;
+      if (doubt.code === "SERVER_UNAVAILABLE") watch.unanswered();
       if (attempt === 0) {
         const { code, context } = doubt;
         logger.warn({ code, ...context }, `${doubt.message}; committing again`);

@@ -9,6 +9,8 @@ import type { StreamConfig } from "../jetstream/api.js";
 export interface ChainGuard {
   /** How many messages may be under way together; undefined for any number. */
   readonly maxUnderWay: 1 | undefined;
+  /** Whether messages expect something of the progress subject. */
+  readonly holdsProgress: boolean;
   /** Header lines of the claim. */
   readonly ofClaim: string;
   /** Header lines of the `n`th message; `progressSeq` is where the progress subject ends before it. */
@@ -27,6 +29,7 @@ export function chooseGuard(
     const end = `\r\nNats-Expected-Last-Subject-Sequence-Subject: ${progressSubject}\r\n`;
     return {
       maxUnderWay: stream.num_replicas > 1 ? 1 : undefined,
+      holdsProgress: true,
       ofClaim: "",
       lines: (_n, progressSeq) => `Nats-Expected-Last-Subject-Sequence: ${progressSeq}${end}`,
     };
@@ -35,6 +38,7 @@ export function chooseGuard(
   const id = (n: number): string => `${instanceId}:${n}`;
   return {
     maxUnderWay: undefined,
+    holdsProgress: false,
     ofClaim: `Nats-Msg-Id: ${id(0)}\r\n`,
     lines: (n) => `Nats-Msg-Id: ${id(n + 1)}\r\nNats-Expected-Last-Msg-Id: ${id(n)}\r\n`,
   };

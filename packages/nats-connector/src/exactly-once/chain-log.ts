@@ -54,7 +54,8 @@ export async function readChain(
 
 /**
  * Of a chain behind its claim: how many of its messages are in the stream, asked when message `n` was refused. Rejects
- * with FENCED when a newer claim or bid is in its way, and with OPTION_CONFLICT when anybody else's message is.
+ * with FENCED when a newer claim or bid is in its way, with OPTION_CONFLICT when anybody else's message is, and with
+ * POSITION_LOST when the progress it expects something of (`holdsProgress`) is gone.
  */
 export async function countChain(
   link: OpenConnection,
@@ -62,6 +63,7 @@ export async function countChain(
   claim: Pick<Claim, "seq" | "epoch">,
   n: number,
   signal: AbortSignal,
+  holdsProgress: boolean,
 ): Promise<number> {
   const lastSeq = await lastSequence(link, place, signal);
   if (lastSeq < claim.seq) throw wentBack(place, claim.seq, lastSeq);
@@ -75,7 +77,17 @@ export async function countChain(
     if (!isMine) throw fenced(place, claim.epoch, record);
     if (record.commit !== seq - claim.seq) throw notAlone(place, seq, message);
   }
+  if (holdsProgress && (await readProgress(link, place, signal)) === undefined) throw progressGone(place);
   return lastSeq - claim.seq;
+}
+
+/** The outputs themselves say where it stands: another start claims behind them, where any are left. */
+function progressGone({ stream, subject, identity }: ProgressPlace): ConnectorError {
+  return new ConnectorError(
+    "POSITION_LOST",
+    `the progress of pipeline "${identity.pipeline}" on "${subject}" is gone from stream "${stream}" while it runs: it was purged, or has expired (max_age)`,
+    { context: { stream, subject, pipeline: identity.pipeline } },
+  );
 }
 
 /** Says in the stream that a chain is broken, so that no later run goes on with it. Best effort: this one ends anyway. */

@@ -9,7 +9,7 @@ const SAFE = 0.8;
  */
 export class DedupeWindow {
   readonly #stream: string;
-  readonly #safeMs: number;
+  #safeMs: number;
   // Two clocks: the one stands still while a machine sleeps, the other may be set back.
   #steadyMs = performance.now();
   #wallMs = Date.now();
@@ -30,8 +30,12 @@ export class DedupeWindow {
     this.#wallMs = Date.now();
   }
 
-  /** Why nothing may be sent again any more; undefined while it may. The host begins anew, behind what is stored. */
-  repetition(): ConnectorError | undefined {
+  /**
+   * Why nothing may be sent again any more; undefined while it may. The host begins anew, behind what is stored.
+   * `windowMs`: the stream's `duplicate_window` as it is now; a shorter one counts at once.
+   */
+  repetition(windowMs: number): ConnectorError | undefined {
+    this.#safeMs = Math.min(this.#safeMs, SAFE * windowMs);
     const ageMs = Math.max(performance.now() - this.#steadyMs, Date.now() - this.#wallMs);
     if (!this.isOver(ageMs)) return undefined;
     return new ConnectorError(

@@ -10,6 +10,7 @@ import {
 import type { StreamConfig } from "../jetstream/api.js";
 import { fromClientError, isTransient, isWrongLastSequence } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
+import type { StreamWatch } from "../sink/stream-watch.js";
 import { commitBackoffMs, readOwnProgress } from "./own-progress.js";
 import { type Claim, type ProgressPlace, progressHeaders } from "./progress-log.js";
 import { encodeProgress, type OpenEnd, type Progress, type ProgressRecord } from "./progress-record.js";
@@ -28,6 +29,7 @@ export interface FencedLaneOptions {
   /** False: an input may have one output only. */
   readonly deterministic: boolean;
   readonly ackTimeoutMs: number;
+  readonly watch: StreamWatch;
   readonly signal: AbortSignal;
 }
 
@@ -128,7 +130,7 @@ export class FencedLane {
 
   /** Writes a record where the last one is. Whether an unanswered attempt was stored is read, not guessed. */
   async #write(open: OpenEnd | undefined, final = false): Promise<void> {
-    const { link, place, config, ackTimeoutMs, signal } = this.#options;
+    const { link, place, config, ackTimeoutMs, watch, signal } = this.#options;
     const { stream, subject } = place;
     // At once: who comes next must not take the record before for the last one.
     this.#open = open;
@@ -149,9 +151,11 @@ export class FencedLane {
         if (record.commit >= this.#commit) break;
         const error = fromClientError(thrown, `write progress to "${subject}"`);
         if (!isTransient(error) && !isWrongLastSequence(error)) throw error;
+        if (error.code === "SERVER_UNAVAILABLE") watch.unanswered();
       }
       await abortable(sleep(commitBackoffMs(attempt)), signal);
     }
+    watch.answered();
     this.#told = told;
   }
 

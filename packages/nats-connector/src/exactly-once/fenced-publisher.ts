@@ -37,6 +37,7 @@ export class FencedPublisher implements Publisher {
   #lane: FencedLane | undefined;
   /** Records that are being written. */
   #telling: Promise<void> | undefined;
+  #failure: ConnectorError | undefined;
 
   constructor(options: FencedPublisherOptions) {
     this.#options = options;
@@ -91,6 +92,7 @@ export class FencedPublisher implements Publisher {
   }
 
   fail(error: ConnectorError): void {
+    this.#failure ??= error;
     this.#options.acked.fail(error);
     this.#options.stop.abort(error);
   }
@@ -102,9 +104,15 @@ export class FencedPublisher implements Publisher {
 
   /** One after the other; a failure is the publisher's. */
   #tell(write: () => Promise<void>): Promise<void> {
-    const telling: Promise<void> = (this.#telling ?? Promise.resolve()).then(write).then(() => {
-      if (this.#telling === telling) this.#telling = undefined;
-    });
+    const telling: Promise<void> = (this.#telling ?? Promise.resolve()).then(write).then(
+      () => {
+        if (this.#telling === telling) this.#telling = undefined;
+      },
+      (error: unknown) => {
+        // What was stopped says only that it was.
+        throw this.#failure ?? error;
+      },
+    );
     this.#telling = telling;
     telling.catch((error: unknown) => this.fail(toConnectorError(error)));
     return telling;

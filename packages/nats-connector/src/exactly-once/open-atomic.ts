@@ -6,7 +6,7 @@ import { AtomicCommitter } from "./atomic-committer.js";
 import { AtomicLane } from "./atomic-lane.js";
 import { AtomicPublisher } from "./atomic-publisher.js";
 import { claimLane } from "./claim-lane.js";
-import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
+import { type ExactlyOnceSetting, type ExactlyOnceTarget, watchTarget } from "./open-exactly-once.js";
 import { readStage } from "./read-stage.js";
 import { roomForStage } from "./stage.js";
 
@@ -33,10 +33,11 @@ export async function openAtomic(
       const unfinished = await readStage(link, place, claim, signal);
       const { position } = unfinished ?? claim.progress;
       if (position !== null) committed.set(split, position);
+      const watch = watchTarget(setting, subject, (error) => publisher.fail(error));
       const refuse = (error: ConnectorError, payload: Uint8Array): void => encoder.refuse(error, { payload });
       const lane = new AtomicLane({
         split,
-        committer: new AtomicCommitter({ link, place, config, claim, ackTimeoutMs, logger, refuse, signal }),
+        committer: new AtomicCommitter({ link, place, config, claim, ackTimeoutMs, logger, refuse, watch, signal }),
         limits: { maxOutputs: Math.min(MAX_BATCH - 1, maxInFlight), maxBytes: MAX_BATCH_BYTES },
         start: claim.progress,
         origin,

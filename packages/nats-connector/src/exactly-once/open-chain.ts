@@ -1,16 +1,15 @@
 import { isConnectorError, type SourcePosition } from "@x/connector-api";
 import { openAckedPublisher } from "../sink/open-acked-publisher.js";
 import type { Attached } from "../sink/sink-operator.js";
-import { readTargetStream } from "../sink/target-stream.js";
 import { chooseGuard } from "./chain-guard.js";
 import { countChain, markBroken, readChain } from "./chain-log.js";
 import { CHAIN_HEADER_BYTES, CHAIN_SLACK, ChainPublisher } from "./chain-publisher.js";
-import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
+import { checkTarget, type ExactlyOnceSetting, type ExactlyOnceTarget } from "./open-exactly-once.js";
 import { claimSplit, type Outlook, progressHeaders } from "./progress-log.js";
 
 /** Claims the one split there is by the first message of its chain. */
 export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnceTarget): Promise<Attached> {
-  const { link, table, subject: pattern, context, origin } = setting;
+  const { link, table, context, origin } = setting;
   const { config, progress, server } = target;
   const { maxInFlight, maxInFlightBytes, ackTimeoutMs, stream } = table;
   const { identity, logger, restored, deterministic = false, signal } = context;
@@ -39,10 +38,10 @@ export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnce
       refuse: (error) => {
         throw error;
       },
-      checkStream: async () => void (await readTargetStream(link.api, stream, pattern, "subject")),
+      checkStream: () => checkTarget(setting, subject),
       async countStored(n) {
         try {
-          return await countChain(link, place, claim, n, signal);
+          return await countChain(link, place, claim, n, signal, guard.holdsProgress);
         } catch (error) {
           if (isConnectorError(error) && error.code === "OPTION_CONFLICT") await markBroken(link, place, claim.epoch);
           throw error;

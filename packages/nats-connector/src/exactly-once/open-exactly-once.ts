@@ -3,7 +3,8 @@ import { type Capabilities, readCapabilities } from "../capabilities.js";
 import type { StreamConfig } from "../jetstream/api.js";
 import type { OpenConnection } from "../open-connection.js";
 import type { Attached } from "../sink/sink-operator.js";
-import { answerWithin, readTargetStream } from "../sink/target-stream.js";
+import { StreamWatch, type StreamWatchOptions } from "../sink/stream-watch.js";
+import { answerWithin, assertCaptures, messageLimitOf, readSinkStream } from "../sink/target-stream.js";
 import type { JetStreamSinkTable } from "../table-config.js";
 import { openAtomic } from "./open-atomic.js";
 import { openChain } from "./open-chain.js";
@@ -35,7 +36,7 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
   const { link, table, subject, context, origin, patienceMs } = setting;
   const ask = <T>(read: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     answerWithin(patienceMs, context.signal, read);
-  const { config } = await ask((signal) => readTargetStream(link.api, table.stream, subject, "subject", signal));
+  const { config } = await ask((signal) => readSinkStream(link.api, table, subject, signal));
   const server = await ask((signal) => readCapabilities(link.api, link.client, signal));
   const { identity, deterministic } = context;
   const { pipeline } = identity;
@@ -47,8 +48,23 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
     `exactly once: ${because}`,
   );
   const attached = await open[mode](setting, { config, server, progress });
-  const { max_msg_size = -1 } = config;
-  return max_msg_size > 0 ? { ...attached, maxMessageBytes: max_msg_size } : attached;
+  const maxMessageBytes = messageLimitOf(config, subject);
+  return maxMessageBytes === undefined ? attached : { ...attached, maxMessageBytes };
+}
+
+/** Rejects when the stream can no longer take outputs, or progress on the subject of a split. */
+export async function checkTarget({ link, table, subject }: ExactlyOnceSetting, progress: string): Promise<void> {
+  const { config } = await readSinkStream(link.api, table, subject);
+  assertCaptures(config, progress, "exactly_once.progress_subject");
+}
+
+/** Looks at the stream of a split that nobody answers for. */
+export function watchTarget(
+  setting: ExactlyOnceSetting,
+  progress: string,
+  gone: StreamWatchOptions["gone"],
+): StreamWatch {
+  return new StreamWatch({ stream: setting.table.stream, checkStream: () => checkTarget(setting, progress), gone });
 }
 
 const open = { atomic: openAtomic, chain: openChain, "fenced-msgid": openFenced };

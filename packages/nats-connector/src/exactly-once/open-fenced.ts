@@ -1,12 +1,12 @@
 import type { ConnectorError, SourcePosition } from "@x/connector-api";
 import { openAckedPublisher } from "../sink/open-acked-publisher.js";
 import type { Attached } from "../sink/sink-operator.js";
-import { readTargetStream } from "../sink/target-stream.js";
+import { readSinkStream } from "../sink/target-stream.js";
 import { claimLane } from "./claim-lane.js";
 import { DedupeWindow } from "./dedupe-window.js";
 import { FencedLane } from "./fenced-lane.js";
 import { FENCED_HEADER_BYTES, FencedPublisher } from "./fenced-publisher.js";
-import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./open-exactly-once.js";
+import { type ExactlyOnceSetting, type ExactlyOnceTarget, watchTarget } from "./open-exactly-once.js";
 import { readBehind } from "./read-behind.js";
 
 /** Claims every split, and reads what earlier runs have written beyond their progress. */
@@ -23,13 +23,15 @@ export async function openFenced(
   const lanes = new Map<string, FencedLane>();
   const committed = new Map<string, SourcePosition>();
   let names = 0;
+  let gone = (error: ConnectorError): void => stop.abort(error);
   for (const [split, subject] of progress) {
     const { place, claim } = await claimLane(setting, { split, subject, mode: "fenced-msgid", config, signal });
     const { position } = claim.progress;
     if (position !== null) committed.set(split, position);
     const stored = await readBehind(link, place, claim, origin, window, signal);
     logger.debug({ split, stored: stored.size }, "looked for outputs beyond the position");
-    const lane = { link, place, config, claim, stored, origin, deterministic, ackTimeoutMs, signal };
+    const watch = watchTarget(setting, subject, (error) => gone(error));
+    const lane = { link, place, config, claim, stored, origin, deterministic, ackTimeoutMs, watch, signal };
     lanes.set(split, new FencedLane(lane));
     names = Math.max(names, subject.length + split.length + (claim.record.ids?.length ?? 0));
   }
@@ -39,16 +41,20 @@ export async function openFenced(
       // With replicas the server checks one such message at a time.
       maxUnderWay: config.num_replicas > 1 ? 1 : undefined,
       refuse: (error: ConnectorError, payload) => encoder.refuse(error, { payload }),
-      checkStream: async () => void (await readTargetStream(link.api, stream, pattern, "subject")),
+      checkStream: async () => void (await readSinkStream(link.api, table, pattern)),
       // The fence has moved, or seemed to: nothing is known of what is stored, but ids are.
       async countStored() {
         await Promise.all([...lanes.values()].map((lane) => lane.assertMine()));
         return 0;
       },
-      cannotRepeat: () => window.repetition(),
+      async cannotRepeat() {
+        const { duplicate_window: windowNs = 0 } = (await readSinkStream(link.api, table, pattern)).config;
+        return window.repetition(windowNs / 1e6);
+      },
     },
     signal,
   );
   const publisher = new FencedPublisher({ acked, lanes, window, stop });
+  gone = (error) => publisher.fail(error);
   return { publisher, committed, addedBytes: FENCED_HEADER_BYTES + stream.length + names };
 }

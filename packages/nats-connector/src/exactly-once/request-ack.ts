@@ -44,7 +44,7 @@ export async function requestAck(message: AckedMessage, options: RequestAckOptio
     stopListening();
   }
   const ack = parseAck(text);
-  if (ack.error !== undefined) throw fromApiError(ack.error, `publish to "${subject}"`, { stream, subject });
+  if (ack.error !== undefined) throw refusedBy(stream, message, ack.error);
   if (ack.stream !== stream || typeof ack.seq !== "number") {
     throw new ConnectorError(
       "STREAM_MISMATCH",
@@ -55,6 +55,15 @@ export async function requestAck(message: AckedMessage, options: RequestAckOptio
     );
   }
   return ack.seq;
+}
+
+/** Progress that is too long for the stream is nobody's bad data. */
+function refusedBy(stream: string, { subject, payload, headers }: AckedMessage, body: ApiErrorBody): ConnectorError {
+  const error = fromApiError(body, `publish to "${subject}"`, { stream, subject });
+  if (error.code !== "MESSAGE_TOO_LARGE") return error;
+  const bytes = payload.length + headers.length;
+  const message = `stream "${stream}" does not take progress of ${bytes} bytes on "${subject}"; raise its max_msg_size`;
+  return new ConnectorError("CAPABILITY_MISSING", message, { cause: error, context: { stream, subject, bytes } });
 }
 
 interface Answer {

@@ -82,6 +82,8 @@ export interface StreamConfig {
   readonly allow_batched?: boolean;
   readonly allow_rollup_hdrs?: boolean;
   readonly allow_msg_ttl?: boolean;
+  readonly allow_msg_counter?: boolean;
+  readonly allow_msg_schedules?: boolean;
   readonly allow_direct?: boolean;
   readonly deny_delete?: boolean;
   readonly mirror?: object;
@@ -115,6 +117,8 @@ export interface StreamInfo {
   readonly state: StreamState;
   /** RFC 3339; changes when the stream is made anew. */
   readonly created: string;
+  /** JetStream domain it is in; undefined for a server without one. */
+  readonly domain?: string;
   /** Absent on a server that stands alone. */
   readonly cluster?: {
     readonly name?: string;

@@ -4,6 +4,7 @@ import { type ApiErrorBody, fromApiError, fromClientError, isTransient } from ".
 import type { OpenConnection } from "../open-connection.js";
 import { AckClock } from "./ack-clock.js";
 import { AckInbox } from "./ack-inbox.js";
+import { Backoff } from "./backoff.js";
 import { HeaderCursor } from "./encoded-headers.js";
 import type { PubAck } from "./pub-ack.js";
 import { PublishWindow } from "./publish-window.js";
@@ -26,8 +27,11 @@ export interface AckedPublisherOptions {
    * expected. Rejects when somebody else writes.
    */
   readonly countStored?: ((n: number) => Promise<number>) | undefined;
-  /** Why nothing may be sent again any more: it could be stored twice. */
-  readonly cannotRepeat?: (() => ConnectorError | undefined) | undefined;
+  /**
+   * Why nothing may be sent again any more: it could be stored twice. Asked before each attempt; one that fails for a
+   * transient reason is asked again.
+   */
+  readonly cannotRepeat?: (() => Promise<ConnectorError | undefined>) | undefined;
   /** How many messages may be under way together; undefined for the whole window. */
   readonly maxUnderWay?: number | undefined;
   /** Messages that may be added beyond the limit. */
@@ -38,15 +42,12 @@ export interface AckedPublisherOptions {
 const unexpected: ReadonlySet<unknown> = new Set([10070, 10071, 10164]);
 /** Times in a row that nothing of it was stored after all, and it is refused again, before it ends the sink. */
 const MAX_IDLE_RECOUNTS = 8;
-const FIRST_BACKOFF_MS = 100;
-const LAST_BACKOFF_MS = 2000;
 
 /**
  * Publishes into one stream, pipelined: message n goes out with a reply subject of its own, and the answer to it confirms
- * n. Order is kept: an error, a missing answer or a lost connection sends the
- * whole unconfirmed rest again, from the oldest on, first one message, then more with each answer, so that a stream that
- * is full or has no leader is probed and not flooded. An ack of any
- * attempt says that n is stored, an error of an older attempt says nothing any more.
+ * n. Order is kept: an error, a missing answer or a lost connection sends the whole unconfirmed rest again, from the
+ * oldest on, first one message, then more with each answer, so that a stream that is full or has no leader is probed and
+ * not flooded. An ack of any attempt says that n is stored, an error of an older attempt says nothing any more.
  */
 export class AckedPublisher implements Publisher {
   readonly #options: AckedPublisherOptions;
@@ -71,8 +72,7 @@ export class AckedPublisher implements Publisher {
   #limit: number;
   readonly #maxUnderWay: number;
   #paused: boolean;
-  #failures = 0;
-  #resume: NodeJS.Timeout | undefined;
+  readonly #backoff = new Backoff();
 
   constructor(options: AckedPublisherOptions) {
     this.#options = options;
@@ -208,9 +208,9 @@ export class AckedPublisher implements Publisher {
   }
 
   #progressed(): void {
-    if (this.#failures > 0) {
+    if (this.#backoff.failures > 0) {
       this.#options.context.logger.info({ stream: this.#options.stream }, "publishing goes on");
-      this.#failures = 0;
+      this.#backoff.reset();
       this.#watch.answered();
     }
     this.#idleRecounts = 0;
@@ -237,7 +237,7 @@ export class AckedPublisher implements Publisher {
     const error = fromApiError(body, `publish to "${subject}"`, { stream: this.#options.stream, subject });
     const { countStored } = this.#options;
     if (countStored !== undefined && unexpected.has(body.err_code)) this.#recount(n, countStored, error);
-    else if (error.retry === "backoff") this.#restart(this.#backoffMs(), error);
+    else if (error.retry === "backoff") this.#restart(this.#backoff.ms, error);
     else if (error.exitCode === 6) {
       this.#giveUp(n, error);
       this.#pump();
@@ -248,19 +248,21 @@ export class AckedPublisher implements Publisher {
   #recount(n: number, countStored: (n: number) => Promise<number>, cause: ConnectorError): void {
     this.#begin();
     const attempt = this.#attempt;
-    const again = (): void => {
-      if (attempt === this.#attempt) this.#restart(this.#backoffMs());
+    const again = (delayMs: number): void => {
+      if (attempt === this.#attempt) this.#restart(delayMs);
     };
     countStored(n).then(
       (count) => {
         const { head } = this.#window;
         for (let i = head; i < Math.min(count, this.#window.tail); i++) if (this.#window.settle(i)) this.#count(i);
         this.#idleRecounts = this.#window.head > head ? 0 : this.#idleRecounts + 1;
-        if (this.#idleRecounts < MAX_IDLE_RECOUNTS) again();
+        // What was only not known to be stored is no reason to wait.
+        if (this.#idleRecounts === 0) again(0);
+        else if (this.#idleRecounts < MAX_IDLE_RECOUNTS) again(this.#backoff.ms);
         else this.fail(new ConnectorError("POSITION_LOST", cause.message, { cause, context: cause.context }));
       },
       (reason: unknown) => {
-        if (isTransient(reason)) again();
+        if (isTransient(reason)) again(this.#backoff.ms);
         else this.fail(fromClientError(reason, `publish to stream "${this.#options.stream}"`));
       },
     );
@@ -269,7 +271,7 @@ export class AckedPublisher implements Publisher {
   #unreachable(): void {
     const stream = this.#options.stream;
     const text = `nobody answers for stream "${stream}"`;
-    this.#restart(this.#backoffMs(), new ConnectorError("SERVER_UNAVAILABLE", text, { context: { stream } }));
+    this.#restart(this.#backoff.ms, new ConnectorError("SERVER_UNAVAILABLE", text, { context: { stream } }));
     this.#watch.unanswered();
   }
 
@@ -281,14 +283,9 @@ export class AckedPublisher implements Publisher {
     this.fail(fromClientError(error.cause, `publish to stream "${stream}"`, { stream }));
   }
 
-  #backoffMs(): number {
-    return Math.min(LAST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** this.#failures);
-  }
-
   #pause(): void {
     this.#paused = true;
-    clearTimeout(this.#resume);
-    this.#resume = undefined;
+    this.#backoff.cancel();
   }
 
   /** Stops sending; what an older attempt is answered from here on says nothing but yes. */
@@ -302,34 +299,48 @@ export class AckedPublisher implements Publisher {
   #restart(delayMs: number, reason?: ConnectorError): void {
     this.#begin();
     if (this.#window.failure !== undefined) return;
-    if (reason !== undefined && this.#failures === 0) {
+    if (reason !== undefined && this.#backoff.failures === 0) {
       const { code, context } = reason;
       this.#options.context.logger.warn(
         { code, ...context, unconfirmed: this.inFlight },
         `${reason.message}; retrying`,
       );
     }
-    this.#failures += 1;
     this.#next = this.#window.head;
     this.#limit = 1;
-    const go = (): void => {
-      // Off line, the next reconnect begins another attempt.
-      if (!this.#options.link.connected) return;
-      const repetition = this.inFlight > 0 ? this.#options.cannotRepeat?.() : undefined;
-      if (repetition !== undefined) this.fail(repetition);
-      else {
-        this.#paused = false;
-        this.#clock.restart();
-        this.#pump();
-      }
-    };
-    if (delayMs === 0) go();
-    else this.#resume = setTimeout(go, delayMs);
+    const { cannotRepeat } = this.#options;
+    this.#backoff.again(delayMs, () => {
+      if (cannotRepeat === undefined || this.inFlight === 0) this.#resume();
+      else this.#resumeUnless(cannotRepeat());
+    });
+  }
+
+  #resume(): void {
+    // Off line, the next reconnect begins another attempt.
+    if (!this.#options.link.connected) return;
+    this.#paused = false;
+    this.#clock.restart();
+    this.#pump();
+  }
+
+  #resumeUnless(repetition: Promise<ConnectorError | undefined>): void {
+    const attempt = this.#attempt;
+    repetition.then(
+      (error) => {
+        if (error !== undefined) this.fail(error);
+        else if (attempt === this.#attempt) this.#resume();
+      },
+      (reason: unknown) => {
+        if (!isTransient(reason)) this.fail(fromClientError(reason, `publish to stream "${this.#options.stream}"`));
+        else if (attempt === this.#attempt) this.#restart(this.#backoff.ms);
+      },
+    );
   }
 
   #late(): void {
     const { ackTimeoutMs, stream } = this.#options;
     const text = `no acknowledgement from stream "${stream}" for ${ackTimeoutMs} ms`;
-    this.#restart(this.#backoffMs(), new ConnectorError("SERVER_UNAVAILABLE", text, { context: { stream } }));
+    this.#restart(this.#backoff.ms, new ConnectorError("SERVER_UNAVAILABLE", text, { context: { stream } }));
+    this.#watch.unanswered();
   }
 }

@@ -3,7 +3,7 @@ import type { JetStreamSinkTable } from "../table-config.js";
 import { openAckedPublisher } from "./open-acked-publisher.js";
 import { createSinkOperator, type SinkSettings } from "./sink-operator.js";
 import { compileSubjectTemplate } from "./subject-template.js";
-import { answerWithin, readTargetStream } from "./target-stream.js";
+import { answerWithin, messageLimitOf, readSinkStream } from "./target-stream.js";
 import { UnconfirmedPublisher } from "./unconfirmed-publisher.js";
 
 /**
@@ -24,10 +24,9 @@ export function createJetStreamSink(settings: SinkSettings<JetStreamSinkTable>):
       lineage: table.lineage,
     },
     async attach(link, context, encoder, patienceMs) {
-      const read = (signal?: AbortSignal) =>
-        readTargetStream(link.api, table.stream, subject.pattern, "subject", signal);
-      const { max_msg_size = -1 } = (await answerWithin(patienceMs, context.signal, read)).config;
-      const maxMessageBytes = max_msg_size > 0 ? max_msg_size : undefined;
+      const read = (signal?: AbortSignal) => readSinkStream(link.api, table, subject.pattern, signal);
+      const { config } = await answerWithin(patienceMs, context.signal, read);
+      const maxMessageBytes = messageLimitOf(config, subject.pattern);
       if (table.delivery === "at_most_once") {
         return { publisher: new UnconfirmedPublisher({ link, context }), maxMessageBytes };
       }

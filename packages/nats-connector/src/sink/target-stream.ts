@@ -1,5 +1,6 @@
 import { ConnectorError, isConnectorError } from "@x/connector-api";
-import type { JetStreamApi, StreamInfo } from "../jetstream/api.js";
+import type { JetStreamApi, StreamConfig, StreamInfo } from "../jetstream/api.js";
+import type { JetStreamSinkTable } from "../table-config.js";
 import { coversSubject } from "./subject-match.js";
 
 /**
@@ -21,7 +22,13 @@ export async function readTargetStream(
       context: { stream: name },
     });
   });
-  const { subjects = [], mirror, sealed } = info.config;
+  assertCaptures(info.config, pattern, option);
+  return info;
+}
+
+/** Throws STREAM_MISMATCH unless the stream takes messages on every subject of `pattern`. */
+export function assertCaptures(config: StreamConfig, pattern: string, option: string): void {
+  const { name, subjects = [], mirror, sealed } = config;
   const reason =
     mirror !== undefined
       ? "is a mirror and takes no messages of its own"
@@ -30,10 +37,58 @@ export async function readTargetStream(
         : subjects.some((each) => coversSubject(each, pattern))
           ? undefined
           : `captures ${subjects.map((each) => `"${each}"`).join(", ") || "no subject"}, not every subject of "${pattern}"; add it to the stream's subjects or change ${option}`;
-  if (reason === undefined) return info;
+  if (reason === undefined) return;
   throw new ConnectorError("STREAM_MISMATCH", `stream "${name}" ${reason}`, {
     context: { stream: name, subjects, pattern },
   });
+}
+
+/** Headers that a stream acts on, and the setting without which it refuses them, or a server that is too old ignores them. */
+const headerSettings: Readonly<Record<string, keyof StreamConfig>> = {
+  "nats-rollup": "allow_rollup_hdrs",
+  "nats-ttl": "allow_msg_ttl",
+  "nats-incr": "allow_msg_counter",
+  "nats-schedule": "allow_msg_schedules",
+};
+
+/**
+ * The stream of a table, checked like {@link readTargetStream}, and for what else the table needs of it: acknowledgements
+ * (STREAM_MISMATCH) and the settings its headers need (CAPABILITY_MISSING).
+ */
+export async function readSinkStream(
+  api: JetStreamApi,
+  { stream, delivery, headers }: Pick<JetStreamSinkTable, "stream" | "delivery" | "headers">,
+  pattern: string,
+  signal?: AbortSignal,
+): Promise<StreamInfo> {
+  const info = await readTargetStream(api, stream, pattern, "subject", signal);
+  const { config } = info;
+  if (config.no_ack === true && delivery !== "at_most_once") {
+    const message = `stream "${stream}" does not acknowledge what is published (no_ack); turn that off, or take delivery = 'at_most_once'`;
+    throw new ConnectorError("STREAM_MISMATCH", message, { context: { stream } });
+  }
+  for (const name of Object.keys(headers)) {
+    const setting = headerSettings[name.toLowerCase()];
+    if (setting === undefined || config[setting] === true) continue;
+    const message = `header.${name}: stream "${stream}" does not set ${setting}; set it there, or leave the header out`;
+    throw new ConnectorError("CAPABILITY_MISSING", message, { context: { stream, setting } });
+  }
+  return info;
+}
+
+/** What the file store keeps of a message beside subject, headers and payload. */
+const STORED_BYTES = 34;
+
+/** The most bytes of a message with its headers that the stream can ever take; undefined when it sets no limit. */
+export function messageLimitOf(
+  { max_msg_size = -1, max_bytes = -1 }: StreamConfig,
+  pattern: string,
+): number | undefined {
+  const limits = [max_msg_size];
+  // A longer one would be refused for ever as too much for a full stream, or be removed as soon as it is stored.
+  if (max_bytes > 0) limits.push(Math.max(1, max_bytes - STORED_BYTES - pattern.length));
+  const set = limits.filter((limit) => limit > 0);
+  return set.length === 0 ? undefined : Math.min(...set);
 }
 
 /** An answer that is there within `patienceMs`; else rejects with SERVER_UNAVAILABLE, to be asked for again. */
