@@ -81,8 +81,9 @@ INSERT INTO output SELECT * FROM input;
 export const fanOut: ChaosSetup = fanOutInto(forAtomic, { most: 1200 });
 /** The same by a chain, which stops in the middle of an input more often than not. */
 export const fanOutByChain: ChaosSetup = fanOutInto(forChain, { most: 1200 });
-/** Other rows each time an input comes: all that are in the stream must be of one time. */
-export const fanOutDrawn: ChaosSetup = fanOutInto(forAtomic, { most: 900, draws: true });
+/** Other rows each time an input comes, and more than a transaction takes: all that are in the stream must be of one time. */
+export const fanOutDrawn: ChaosSetup = fanOutInto(forAtomic, { most: 2500, draws: true });
+export const fanOutDrawnByChain: ChaosSetup = fanOutInto(forChain, { most: 400, draws: true });
 
 /** `most`: rows of one input; a transaction takes 999. */
 function fanOutInto(

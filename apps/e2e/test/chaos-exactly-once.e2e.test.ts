@@ -3,7 +3,16 @@ import { startNatsServer } from "@x/nats-testkit";
 import { expect, test } from "vitest";
 import { obtainNatsServer } from "../../../tooling/nats-server/obtain-nats-server.mjs";
 import { openServer } from "../src/chaos-place.js";
-import { atomic, avroToProtobuf, chain, fanOut, fanOutByChain, fanOutDrawn, filtered } from "../src/chaos-setups.js";
+import {
+  atomic,
+  avroToProtobuf,
+  chain,
+  fanOut,
+  fanOutByChain,
+  fanOutDrawn,
+  fanOutDrawnByChain,
+  filtered,
+} from "../src/chaos-setups.js";
 import { describeChaos } from "../src/describe-chaos.js";
 import { numberedRows } from "../src/pipeline-sql.js";
 import { openStreams } from "../src/streams.js";
@@ -19,6 +28,13 @@ describeChaos("one server, atomic, from Avro to Protobuf", avroToProtobuf, () =>
 describeChaos("one server, atomic, several rows of one", fanOut, () => openServer(), 3);
 describeChaos("one server, atomic, several rows of one that differ each time", fanOutDrawn, () => openServer(), 2);
 describeChaos("one server 2.10, chain, several rows of one", fanOutByChain, openOld, 2);
+describeChaos("one server 2.10, chain, several rows of one that differ each time", fanOutDrawnByChain, openOld, 1);
+describeChaos(
+  "one server, chain, several rows of one that differ each time",
+  fanOutDrawnByChain,
+  () => openServer(),
+  1,
+);
 
 test.each([
   ["atomic", atomic],

@@ -1,5 +1,12 @@
 import { openCluster } from "../src/chaos-place.js";
-import { avroToProtobuf, fanOut, fanOutByChain, fanOutDrawn, filtered } from "../src/chaos-setups.js";
+import {
+  avroToProtobuf,
+  fanOut,
+  fanOutByChain,
+  fanOutDrawn,
+  fanOutDrawnByChain,
+  filtered,
+} from "../src/chaos-setups.js";
 import { describeChaos } from "../src/describe-chaos.js";
 
 describeChaos("three nodes, atomic, with a filter and many subjects", filtered, () => openCluster());
@@ -7,3 +14,4 @@ describeChaos("three nodes, atomic, from Avro to Protobuf", avroToProtobuf, () =
 describeChaos("three nodes, atomic, several rows of one", fanOut, () => openCluster());
 describeChaos("three nodes, atomic, several rows of one that differ each time", fanOutDrawn, () => openCluster());
 describeChaos("three nodes, chain, several rows of one", fanOutByChain, () => openCluster());
+describeChaos("three nodes, chain, several rows of one that differ each time", fanOutDrawnByChain, () => openCluster());

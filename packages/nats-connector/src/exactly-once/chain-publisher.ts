@@ -1,41 +1,42 @@
-import {
-  type Barrier,
-  ConnectorError,
-  type RecordBatch,
-  type SourceOrigin,
-  type SourcePosition,
-} from "@x/connector-api";
+import type { Barrier, ConnectorError, RecordBatch, SourceOrigin, SourcePosition } from "@x/connector-api";
 import type { AckedPublisher } from "../sink/acked-publisher.js";
 import { createByteStore } from "../sink/encoded-headers.js";
 import type { Publisher } from "../sink/publisher.js";
 import type { ChainGuard } from "./chain-guard.js";
 import { PROGRESS_HEADER } from "./chain-log.js";
+import { Feed } from "./feed.js";
 import { headerBlock } from "./header-block.js";
 import type { Claim, ProgressPlace } from "./progress-log.js";
-import type { Progress } from "./progress-record.js";
-import { Resumption, undeclaredSplit } from "./resumption.js";
+import { type Progress, type Staged, withPiece } from "./progress-record.js";
+import { type Resumption, undeclaredSplit } from "./resumption.js";
+import { Stage, type StageRoom } from "./stage.js";
+import type { StagedOutput } from "./stage-codec.js";
+import { StageCollector } from "./stage-collector.js";
 
 export interface ChainPublisherOptions {
   readonly acked: AckedPublisher;
   readonly place: ProgressPlace;
   readonly claim: Claim;
+  readonly resumption: Resumption;
   readonly guard: ChainGuard;
   /** Header lines of progress messages, beside what they expect. */
-  readonly progressHeaders: string;
+  readonly progressHeaders: (staged?: Staged) => string;
   readonly origin: SourceOrigin;
-  /** False: an input may have one output only, since each output is a commit of its own. */
+  /** False: an input with several outputs is staged first, since each output is a commit of its own. */
   readonly deterministic: boolean;
+  readonly room: StageRoom;
+  /** What an earlier run has staged and not finished; goes first. */
+  readonly unfinished: Stage | undefined;
 }
 
 /** Messages that a chain adds although there may be no room: the output held back, and progress. */
 export const CHAIN_SLACK = 2;
 /** What a chain adds to the headers of an output, at most, beside names of any length. */
 export const CHAIN_HEADER_BYTES = 480;
+/** What a stage adds to that. */
+export const STAGED_HEADER_BYTES = 360;
 
-interface Held {
-  readonly subject: string;
-  readonly payload: Uint8Array;
-  readonly headers: Uint8Array | undefined;
+interface Held extends StagedOutput {
   readonly position: SourcePosition;
   readonly index: number;
 }
@@ -44,17 +45,22 @@ interface Held {
  * Publishes the outputs of one split as a chain: each expects the sequence of the one before, all are under way at once,
  * and what is in the stream is always a whole beginning of them. Each says in a header how far the input is written
  * once it is stored, so the last message of the stream is the progress. Whether an output is the last of its input is
- * known with the next one, so one is held back until then.
+ * known with the next one, so one is held back until then; of a transform that is not deterministic all of one input are.
  */
 export class ChainPublisher implements Publisher {
   readonly #options: ChainPublisherOptions;
-  readonly #resumption: Resumption;
   /** What all records of a run share, as the open beginning of a JSON object. */
   readonly #frame: string;
+  readonly #stagedFrame: string;
   readonly #store = createByteStore();
   /** Where the progress subject ends once everything added is stored. */
   #progressSeq: number;
+  readonly #feed: Feed;
   #held: Held | undefined;
+  /** Outputs of the same input before it, which are staged together. */
+  readonly #together: StageCollector;
+  /** Whether a stage that is done with lies on the progress subject. */
+  #left = false;
   /** Last input whose outputs are all added. */
   #complete: SourcePosition;
   /** Position that the last message added tells. */
@@ -64,29 +70,33 @@ export class ChainPublisher implements Publisher {
   #checkpoint = 0;
 
   constructor(options: ChainPublisherOptions) {
-    const { place, claim, origin } = options;
-    const { position, part } = claim.progress;
+    const { place, claim, origin, unfinished } = options;
+    const { position, staged } = claim.progress;
     this.#options = options;
-    this.#resumption = new Resumption(place.split, part, origin);
+    this.#feed = new Feed(options.acked);
+    this.#together = new StageCollector(origin.sequenceOf);
     this.#complete = position;
     this.#told = position;
     this.#progressSeq = claim.seq;
     const { identity, source: stream, split } = place;
     const { pipeline, instanceId } = identity;
-    const frame = { v: 1, mode: "chain", pipeline, stream, split, epoch: claim.epoch, instanceId };
-    this.#frame = JSON.stringify(frame).slice(0, -1);
+    const frame = { mode: "chain", pipeline, stream, split, epoch: claim.epoch, instanceId };
+    this.#frame = JSON.stringify({ v: 1, ...frame }).slice(0, -1);
+    this.#stagedFrame = JSON.stringify({ v: 2, ...frame }).slice(0, -1);
+    if (unfinished !== undefined) this.#publishStaged(unfinished, staged?.chunks ?? 0, staged?.shown ?? 0);
   }
 
   get hasRoom(): boolean {
-    return this.#options.acked.hasRoom;
+    return this.#feed.isIdle && this.#options.acked.hasRoom;
   }
 
-  room(): Promise<void> {
-    return this.#options.acked.room();
+  async room(): Promise<void> {
+    await this.#feed.idle();
+    await this.#options.acked.room();
   }
 
   begin(batch: RecordBatch): number {
-    if (batch.split === this.#options.place.split) return this.#resumption.skip(batch);
+    if (batch.split === this.#options.place.split) return this.#options.resumption.skip(batch);
     throw undeclaredSplit(batch);
   }
 
@@ -98,23 +108,29 @@ export class ChainPublisher implements Publisher {
     index: number,
   ): void {
     const held = this.#held;
-    if (held !== undefined)
-      this.#publish(held, held.position === position ? this.#within(held) : this.#behind(held.position));
+    if (held !== undefined) {
+      if (held.position !== position) this.#release(held, held.position);
+      else if (this.#options.deterministic) this.#send(held, this.#within(held));
+      else this.#together.add(held, position);
+    }
     this.#held = { subject, payload, headers, position, index };
   }
 
   end({ end }: RecordBatch): void {
     const held = this.#held;
-    const progress = this.#behind(end);
     this.#held = undefined;
-    if (held !== undefined) this.#publish(held, progress);
+    if (held === undefined) this.#complete = end;
+    else this.#release(held, end);
   }
 
-  /** At a barrier the position is told also where it has moved over input without outputs. */
-  async delivered({ checkpointId, final }: Barrier): Promise<void> {
+  async delivered(barrier: Barrier): Promise<void> {
     const { acked } = this.#options;
-    this.#checkpoint = checkpointId;
-    if (this.#complete !== this.#told || (final && this.#open)) this.#publishProgress(final);
+    const reached = this.#complete;
+    if (this.#feed.isIdle) this.#tell(barrier, reached);
+    else {
+      const told = new Promise<void>((resolve) => this.#feed.add(() => resolve(this.#tell(barrier, reached))));
+      await Promise.race([told, this.#feed.idle()]);
+    }
     await acked.delivered();
   }
 
@@ -126,23 +142,60 @@ export class ChainPublisher implements Publisher {
     this.#options.acked.close();
   }
 
-  #behind(position: SourcePosition): Progress {
+  /** At a barrier the position is told also where it has moved over input without outputs. */
+  #tell({ checkpointId, final }: Barrier, reached: SourcePosition): void {
+    this.#checkpoint = checkpointId;
+    if (reached !== this.#told || this.#left || (final && this.#open)) this.#publishProgress(reached, final);
+  }
+
+  /** The last output of an input; everything up to `end` is handled. */
+  #release(last: Held, end: SourcePosition): void {
+    if (this.#together.isEmpty) {
+      this.#complete = end;
+      this.#send(last, { position: end });
+      return;
+    }
+    const { origin, room } = this.#options;
+    const { position } = last;
+    this.#together.add(last, position);
+    const outputs = this.#together.take();
+    const stage = Stage.create({ input: origin.sequenceOf(position), position }, outputs, 1, room);
+    const before = this.#complete;
+    for (const [i, piece] of stage.pieces.entries()) {
+      this.#feed.add(() => this.#publishPiece(stage, piece, i + 1, before));
+    }
+    this.#publishStaged(stage, stage.pieces.length, 0);
+    this.#complete = end;
+  }
+
+  #publishStaged(stage: Stage, chunks: number, shown: number): void {
+    const before = this.#complete;
+    const { outputs, position } = stage;
+    for (let i = shown; i < outputs.length; i++) {
+      const isLast = i === outputs.length - 1;
+      this.#feed.add(() => {
+        this.#publish(
+          outputs[i] as StagedOutput,
+          isLast ? { position } : { position: before, staged: stage.at(chunks, i + 1) },
+        );
+        if (isLast) this.#left = true;
+      });
+    }
     this.#complete = position;
-    return { position };
   }
 
   #within({ position, index }: Held): Progress {
-    const { origin, deterministic } = this.#options;
-    const sequence = origin.sequenceOf(position);
-    if (deterministic) return { position: this.#complete, part: { sequence, rows: index + 1 } };
-    throw new ConnectorError(
-      "CAPABILITY_MISSING",
-      `input ${sequence} has several outputs, which a chain commits one by one, and its transform is not deterministic: after a crash between two of them the rest could contradict the first; set allow_atomic on the stream (server 2.12 or later), or make the transform deterministic`,
-      { context: { sequence } },
-    );
+    const sequence = this.#options.origin.sequenceOf(position);
+    return { position: this.#complete, part: { sequence, rows: index + 1 } };
   }
 
-  #publish({ subject, payload, headers }: Held, progress: Progress): void {
+  /** Now, or behind what has to go before it. */
+  #send(output: StagedOutput, progress: Progress): void {
+    if (this.#feed.isIdle) this.#publish(output, progress);
+    else this.#feed.add(() => this.#publish(output, progress));
+  }
+
+  #publish({ subject, payload, headers }: StagedOutput, progress: Progress): void {
     const { acked, place } = this.#options;
     const lines = `Nats-Expected-Stream: ${place.stream}\r\n${PROGRESS_HEADER}: ${this.#record(progress)}\r\n`;
     acked.add(subject, payload, this.#block(lines, headers));
@@ -150,21 +203,35 @@ export class ChainPublisher implements Publisher {
     this.#open = true;
   }
 
-  #publishProgress(final: boolean): void {
-    const { acked, claim, place, progressHeaders } = this.#options;
-    const record = Buffer.from(this.#record({ position: this.#complete }, final));
-    const headers = this.#block(progressHeaders, undefined);
-    this.#progressSeq = claim.seq + acked.added + 1;
-    acked.addUncounted(place.subject, record, headers);
-    this.#told = this.#complete;
+  #publishProgress(position: SourcePosition, final: boolean): void {
+    this.#add(Buffer.from(this.#record({ position }, final)));
+    this.#told = position;
     this.#open = false;
+    this.#left = false;
+  }
+
+  #publishPiece(stage: Stage, piece: Uint8Array, written: number, before: SourcePosition): void {
+    const staged = stage.at(written, 0);
+    const record = Buffer.from(this.#record({ position: before, staged }));
+    const sequence = this.#add(withPiece(record, piece), staged);
+    stage.first ??= sequence;
+  }
+
+  /** Adds a message on the progress subject; returns its sequence. */
+  #add(payload: Uint8Array, staged?: Staged): number {
+    const { acked, claim, place, progressHeaders } = this.#options;
+    const headers = this.#block(progressHeaders(staged), undefined);
+    this.#progressSeq = claim.seq + acked.added + 1;
+    acked.addUncounted(place.subject, payload, headers);
+    return this.#progressSeq;
   }
 
   /** A progress record as JSON: once per message, so only what differs is put together. */
-  #record({ position, part }: Progress, final = false): string {
+  #record({ position, part, staged }: Progress, final = false): string {
     const own = `"commit":${this.#options.acked.added + 1},"checkpoint":${this.#checkpoint}`;
     const more = `${part === undefined ? "" : `,"part":${JSON.stringify(part)}`}${final ? ',"final":true' : ""}`;
-    return `${this.#frame},${own},"position":${JSON.stringify(position)}${more}}`;
+    if (staged === undefined) return `${this.#frame},${own},"position":${JSON.stringify(position)}${more}}`;
+    return `${this.#stagedFrame},${own},"position":${JSON.stringify(position)},"staged":${JSON.stringify(staged)}}`;
   }
 
   /** The stream is ours alone, so every message knows its sequence, and the one it expects before it. */

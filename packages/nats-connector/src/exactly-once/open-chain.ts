@@ -3,9 +3,12 @@ import { openAckedPublisher } from "../sink/open-acked-publisher.js";
 import type { Attached } from "../sink/sink-operator.js";
 import { chooseGuard } from "./chain-guard.js";
 import { countChain, markBroken, readChain } from "./chain-log.js";
-import { CHAIN_HEADER_BYTES, CHAIN_SLACK, ChainPublisher } from "./chain-publisher.js";
+import { CHAIN_HEADER_BYTES, CHAIN_SLACK, ChainPublisher, STAGED_HEADER_BYTES } from "./chain-publisher.js";
 import { checkTarget, type ExactlyOnceSetting, type ExactlyOnceTarget } from "./open-exactly-once.js";
 import { claimSplit, type Outlook, progressHeaders } from "./progress-log.js";
+import { readStage } from "./read-stage.js";
+import { Resumption } from "./resumption.js";
+import { roomForStage } from "./stage.js";
 
 /** Claims the one split there is by the first message of its chain. */
 export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnceTarget): Promise<Attached> {
@@ -28,7 +31,9 @@ export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnce
   };
   const hasCheckpoint = restored?.has(split) === true;
   const claim = await claimSplit({ link, place, config, mode: "chain", look, hasCheckpoint, ackTimeoutMs, signal });
-  const { position } = claim.progress;
+  const resumption = new Resumption(split, claim.progress.part, origin, deterministic);
+  const unfinished = await readStage(link, place, claim, signal);
+  const { position } = unfinished ?? claim.progress;
   logger.debug({ split, position, epoch: claim.epoch }, "claimed a split");
   const acked = await openAckedPublisher(
     {
@@ -50,10 +55,14 @@ export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnce
     },
     signal,
   );
-  const headers = progressHeaders(config);
+  const names = 2 * stream.length + 2 * subject.length + identity.pipeline.length + split.length;
   return {
-    publisher: new ChainPublisher({ acked, place, claim, guard, progressHeaders: headers, origin, deterministic }),
+    publisher: new ChainPublisher({
+      ...{ acked, place, claim, resumption, guard, origin, deterministic, unfinished },
+      progressHeaders: (staged) => progressHeaders(config, staged),
+      room: roomForStage(link, place, config, claim),
+    }),
     committed: new Map<string, SourcePosition>(position === null ? [] : [[split, position]]),
-    addedBytes: CHAIN_HEADER_BYTES + 2 * stream.length + 2 * subject.length + identity.pipeline.length + split.length,
+    addedBytes: CHAIN_HEADER_BYTES + (deterministic ? 0 : STAGED_HEADER_BYTES) + names,
   };
 }

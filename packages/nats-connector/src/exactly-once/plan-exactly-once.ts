@@ -62,7 +62,7 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   }
   if (isFit && soleWriter && splits.length === 1) {
     const because = "each output expects the one before it, since sink.sole_writer = true";
-    return { mode: "chain", because, progress, notes };
+    return { mode: "chain", because, progress, notes: [...notes, ...notesOnStages(request, "chain")] };
   }
   if (isFit && soleWriter !== undefined && unfitForIds.length === 0) {
     const because =
@@ -181,7 +181,8 @@ function remediesOf(
 
 /** What of an input whose rows differ each time is staged; undefined where nothing is. */
 export function whatIsStaged(mode: ExactlyOnceMode, deterministic: boolean | undefined): string | undefined {
-  if (deterministic !== false || mode !== "atomic") return undefined;
+  if (deterministic !== false || mode === "fenced-msgid") return undefined;
+  if (mode === "chain") return "an input with several outputs";
   return "an input with more outputs than one transaction takes (999, or 8 MiB)";
 }
 

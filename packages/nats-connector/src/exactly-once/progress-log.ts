@@ -172,7 +172,8 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
       const { staged } = claimed;
       if (staged !== undefined) {
         if (last !== undefined && last.record.mode !== mode) throw otherMode(place, last.record);
-        assertRoom(place, config, staged.records + staged.claims, staged.input);
+        const bids = bid === undefined ? 0 : 1;
+        assertRoom(place, config, staged.records + staged.claims + bids, staged.input);
       }
       if (bid !== undefined && races >= RACES) {
         await write(

@@ -110,7 +110,12 @@ const LINE_END = 10;
 /** A record as the payload of a message, with a piece of a stage behind it. */
 export function encodeProgress(progress: ProgressRecord, chunk?: Uint8Array): Uint8Array {
   const text = Buffer.from(JSON.stringify({ ...progress, v: versionOf(progress) }));
-  return chunk === undefined ? text : Buffer.concat([text, Buffer.of(LINE_END), chunk]);
+  return chunk === undefined ? text : withPiece(text, chunk);
+}
+
+/** An encoded record and a piece of a stage behind it. */
+export function withPiece(record: Uint8Array, piece: Uint8Array): Uint8Array {
+  return Buffer.concat([record, Buffer.of(LINE_END), piece]);
 }
 
 export function versionOf({ staged }: Pick<ProgressRecord, "staged">): ProgressRecord["v"] {

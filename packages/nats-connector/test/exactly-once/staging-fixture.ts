@@ -1,4 +1,4 @@
-import type { RecordBatch } from "@x/connector-api";
+import type { RecordBatch, Row } from "@x/connector-api";
 import type { FaultProxy, NatsFrame } from "@x/nats-testkit";
 import type { JsMsg } from "nats";
 import { expect } from "vitest";
@@ -6,9 +6,15 @@ import type { Observer } from "../sink/sink-fixture.ts";
 import { inputs, type Worker } from "./exactly-once-fixture.ts";
 
 /** What a transform that never gives the same rows twice makes of inputs: each row says which call it is of. */
-export function drawn(from: number, to: number, rowsOf: (input: number) => number, call: string): RecordBatch {
+export function drawn(
+  from: number,
+  to: number,
+  rowsOf: (input: number) => number,
+  call: string,
+  more: Row = {},
+): RecordBatch {
   const batch = inputs(from, to, rowsOf);
-  return { ...batch, rows: batch.rows.map((row) => ({ ...row, note: `${row.note}@${call}` })) };
+  return { ...batch, rows: batch.rows.map((row) => ({ ...row, note: `${row.note}@${call}`, ...more })) };
 }
 
 /** Which call each input's outputs are of; they must be whole, in order, once, and of one call. */
