@@ -178,5 +178,10 @@ describe("exit codes and messages", () => {
     expect([flag.exitCode, flag.stderr]).toEqual([2, expect.stringContaining("--until-caught-up")]);
     const command = await runCli(["rum"], { cwd: folder.path });
     expect([command.exitCode, command.stderr]).toEqual([2, expect.stringContaining("run")]);
+    const json = await runCli(["run", "job.sql", "--json", "--until-cought-up"], { cwd: folder.path });
+    expect(JSON.parse(json.stdout)).toEqual({
+      ...{ event: "error", code: "USAGE", exitCode: 2 },
+      message: expect.stringContaining("--until-cought-up"),
+    });
   });
 });

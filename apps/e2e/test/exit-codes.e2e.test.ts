@@ -4,6 +4,7 @@ import { findFreePort, type NatsServer, startNatsServer } from "@x/nats-testkit"
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { numberedRows, pipelineSql } from "../src/pipeline-sql.js";
 import { type CliResult, runCli, startCli } from "../src/run-cli.js";
+import { stopTwice } from "../src/stop-twice.js";
 import { openStreams, type Streams } from "../src/streams.js";
 import { openWorkFolder, type WorkFolder } from "../src/work-folder.js";
 
@@ -21,7 +22,6 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  server.resume();
   await streams[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
   folder[Symbol.dispose]();
@@ -88,19 +88,7 @@ const scenarios: Readonly<Record<string, () => Promise<CliResult>>> = {
     const url = `127.0.0.1:${await findFreePort()}`;
     return runCli(["run", folder.write("away.sql", text), "--json"], options({ NATS_URL: url }));
   },
-  // Last: the server does not answer while it is paused.
-  "130": async () => {
-    const { start, output, subject } = await prepare();
-    const running = start();
-    while ((await streams.count(output)) < 5) await sleep(10);
-    await streams.fill(subject, numberedRows(6, 2000));
-    server.pause();
-    await sleep(100);
-    running.child.kill("SIGINT");
-    await sleep(300);
-    running.child.kill("SIGINT");
-    return running.finished;
-  },
+  "130": async () => stopTwice(folder, "SIGINT"),
 };
 
 const docs = readFileSync(new URL("../../../docs/errors.md", import.meta.url), "utf8");

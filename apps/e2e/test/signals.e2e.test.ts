@@ -3,6 +3,7 @@ import { findFreePort, startNatsServer } from "@x/nats-testkit";
 import { expect, test } from "vitest";
 import { numberedRows, pipelineSql } from "../src/pipeline-sql.js";
 import { runCli, startCli } from "../src/run-cli.js";
+import { stopTwice } from "../src/stop-twice.js";
 import { openStreams } from "../src/streams.js";
 import { openWorkFolder } from "../src/work-folder.js";
 
@@ -52,25 +53,9 @@ test("a signal while nothing has been read yet ends at once with exit code 0", a
 
 test("the second signal stops at once with exit code 130", async () => {
   using folder = openWorkFolder();
-  await using server = await startNatsServer();
-  await using streams = await openStreams(server.url);
-  await streams.add("INPUT", "in.rows");
-  await streams.add("OUTPUT", "out.rows");
-  const file = folder.write("job.sql", pipelineSql());
-  const running = startCli(["run", file, "--json"], { env: { NATS_URL: server.url }, cwd: folder.path });
-  await streams.fill("in.rows", numberedRows(1, 10));
-  while ((await streams.count("OUTPUT")) < 10) await sleep(10);
-  await streams.fill("in.rows", numberedRows(11, 5000));
-  // Nothing can be confirmed any more, so the drain cannot end by itself.
-  server.pause();
-  await sleep(100);
-  running.child.kill("SIGTERM");
-  await sleep(300);
-  running.child.kill("SIGTERM");
-  const result = await running.finished;
-  server.resume();
+  const result = await stopTwice(folder, "SIGTERM");
   expect(result.exitCode, result.stderr).toBe(130);
-  expect(result.pipelines).toMatchObject([{ exitCode: 130 }]);
+  expect(result.pipelines).toMatchObject([{ exitCode: 130, rowsIn: 20, rowsOut: 10 }]);
 });
 
 test("a pipeline that fails says so at once, while the others go on; the signal then ends the process", async () => {

@@ -24,13 +24,24 @@ export async function main(argv: readonly string[], output: Output = process): P
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
-    exitCode = error instanceof CommanderError ? (error.exitCode === 0 ? 0 : 2) : report(error, output);
+    exitCode = error instanceof CommanderError ? refuse(error, argv, output) : report(error, output);
   }
   // What was written last is told of in the next turn.
   await nextTurn();
   if (unwritten === undefined || exitCode !== 0) return exitCode;
   const reason = unwritten.code ?? unwritten.message;
   return report(new ConnectorError("UNEXPECTED", `stdout cannot be written: ${reason}`), output);
+}
+
+/** The command line itself is wrong, which commander has said on stderr; or it was answered, as `--help` is. */
+function refuse({ exitCode, code, message }: CommanderError, argv: readonly string[], output: Output): number {
+  if (exitCode === 0) return 0;
+  if (argv.includes("--json")) {
+    const said = code === "commander.help" ? "a command is missing" : message.replace(/^error: /, "");
+    const event = { event: "error", code: "USAGE", exitCode: 2, message: said };
+    output.stdout.write(`${JSON.stringify(event)}\n`);
+  }
+  return 2;
 }
 
 function report(error: unknown, output: Output): number {

@@ -138,7 +138,7 @@ function resolveProfile(
 ): unknown {
   const name = options.pullOptionalString("connection_profile");
   if (name === undefined) return undefined;
-  const profile = profiles[name];
+  const profile = Object.hasOwn(profiles, name) ? profiles[name] : undefined;
   if (profile !== undefined) return connector.parseProfile(profile);
   const known = Object.keys(profiles);
   throw new ConnectorError(

@@ -57,7 +57,8 @@ export async function openServer(flags: ServerFlags, output: Output): Promise<Op
   const { formats, auth } = await loadPlugins(flags.plugin ?? [], environment);
   const connector: Connector = natsConnector({ environment, formats, auth });
   const profiles = readProfiles(flags.profiles);
-  const profile = flags.profile === undefined ? undefined : profiles[flags.profile];
+  const named = flags.profile !== undefined && Object.hasOwn(profiles, flags.profile);
+  const profile = named ? profiles[flags.profile ?? ""] : undefined;
   if (flags.profile !== undefined && profile === undefined) {
     const known = Object.keys(profiles).join(", ") || "none: give the file with --profiles";
     throw new ConnectorError("USAGE", `--profile: there is no "${flags.profile}"; known are ${known}`);

@@ -24,7 +24,7 @@ export function checkFilter(filter: string, { config }: StreamInfo): void {
   if (subjects.some((subject) => subjectsOverlap(filter, subject))) return;
   throw new ConnectorError(
     "STREAM_MISMATCH",
-    `consumer.filter_subjects: stream "${name}" has no message on "${filter}" and takes none: its subjects are ${subjects.join(", ")}`,
+    `consumer.filter_subjects: stream "${name}" takes no message on "${filter}": its subjects are ${subjects.join(", ")}`,
     { context: { stream: name, filter, subjects } },
   );
 }

@@ -2,6 +2,7 @@ import { isConnectorError } from "@x/connector-api";
 import { checkFilter, subjectsOverlap } from "../connection-test/filter-overlap.js";
 import type { ConsumerInfo } from "../jetstream/api.js";
 import type { AckMode } from "../jetstream/position.js";
+import { checkReplicas } from "../source/plan-consumer.js";
 import { resolveAckMode } from "../source/resolve-ack-mode.js";
 import type { JetStreamSourceFacts } from "./facts.js";
 import { type Breach, ofSourceStream, type Rule, type WithStream } from "./rule.js";
@@ -130,13 +131,9 @@ export const consumerRules: readonly Rule[] = [
     severity: "error",
     explanation:
       "On interest and work-queue streams a consumer decides what is removed, so it must be as safe as they.",
-    breach: ofSourceStream(({ stream, table }) => {
-      const { retention, num_replicas: replicas, name } = stream.config;
-      const asked = table.numReplicas;
-      if (asked === undefined || (retention === "limits" ? asked <= replicas : asked === replicas)) return undefined;
-      const message = `consumer.num_replicas is ${asked} and stream "${name}" has ${replicas} (${retention} retention)`;
-      return { message, remedy: "leave consumer.num_replicas out" };
-    }),
+    breach: ofSourceStream(({ stream, table }) =>
+      refusalOf(() => checkReplicas(table, stream), "leave consumer.num_replicas out"),
+    ),
   },
   {
     id: "consumer-limit",
@@ -162,10 +159,12 @@ export const consumerRules: readonly Rule[] = [
     id: "filter-matches-nothing",
     side: "source",
     severity: "error",
-    explanation: "Servers from 2.10 on take such a filter and never deliver anything.",
-    breach: ofSourceStream(({ stream, table }) => {
+    explanation:
+      "Servers before 2.10 refuse such a filter; later ones take it and wait for subjects that the stream may get.",
+    breach: ofSourceStream(({ stream, table, system: { capabilities } }) => {
       const check = (): void => table.filterSubjects.forEach((filter) => void checkFilter(filter, stream));
-      return refusalOf(check, "correct consumer.filter_subjects or the stream's subjects");
+      const breach = refusalOf(check, "correct consumer.filter_subjects or the stream's subjects");
+      return breach && { ...breach, ...(capabilities.severalFilters ? { severity: "warning" as const } : {}) };
     }),
   },
   {

@@ -89,8 +89,23 @@ export function planSharedConsumer(request: Omit<ConsumerRequest, "filters">): C
   return { config, ackMode: "explicit", ackCap };
 }
 
+/**
+ * Throws CONSUMER_REFUSED for a number of replicas that cannot be, or that would make the consumer of an interest or
+ * work-queue stream less safe than what it decides about. Servers from 2.10 on say the same.
+ */
+export function checkReplicas({ numReplicas: asked }: JetStreamSourceTable, { config }: StreamInfo): void {
+  const { retention, num_replicas: replicas, name } = config;
+  if (asked === undefined || (retention === "limits" ? asked <= replicas : asked === replicas)) return;
+  throw new ConnectorError(
+    "CONSUMER_REFUSED",
+    `consumer.num_replicas is ${asked} and stream "${name}" has ${replicas} (${retention} retention); leave it out`,
+    { context: { asked, replicas } },
+  );
+}
+
 /** What does not depend on how the consumer acks. */
 function consumerBasics({ table, stream, capabilities, name, filters, labels }: ConsumerRequest) {
+  checkReplicas(table, stream);
   if (filters.length > 1 && !capabilities.severalFilters) {
     throw new ConnectorError(
       "CAPABILITY_MISSING",

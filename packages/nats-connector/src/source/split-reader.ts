@@ -32,8 +32,8 @@ export interface SplitReaderOptions {
   streamInfo(): Promise<StreamInfo>;
   /** These messages are gone from the stream. True: go on behind them; false: this is for the next attachment to decide. */
   passOver(info: StreamInfo, range: { readonly from: number; readonly to: number }): boolean;
-  /** Messages the consumer has still to deliver. */
-  pendingCount(): Promise<number>;
+  /** The number of the consumer's last delivery when nothing is left to deliver; undefined when something is. */
+  lastDelivery(): Promise<number | undefined>;
   /** Nothing came for a while. */
   quiet(): void;
   leaderMoved(): void;
@@ -194,12 +194,14 @@ export class SplitReader implements PullReader {
     return this.#replies.streamSeq;
   }
 
-  /** A paused consumer is as quiet as an empty one: only a count tells them apart. */
+  /**
+   * A paused consumer is as quiet as an empty one: only a count tells them apart. The answer may overtake messages, which
+   * wait in a queue of their own in the server: all that were delivered must have come.
+   */
   #finishWhenEmpty(): void {
-    const asked = this.consumerSeq;
-    this.#options.pendingCount().then(
-      (pending) => {
-        if (pending === 0 && asked === this.consumerSeq) this.#finish();
+    this.#options.lastDelivery().then(
+      (delivered) => {
+        if (delivered === this.consumerSeq) this.#finish();
       },
       // Asked again at the next heartbeat.
       () => {},

@@ -206,7 +206,10 @@ export class StreamSplit {
         replies,
         streamInfo: () => api.streamInfo(table.stream, stop),
         passOver: (info, range) => this.#passOver(removedFromHead(info, range, lastTimeOf(reader))),
-        pendingCount: async () => (await api.consumerInfo(table.stream, consumer, stop))?.num_pending ?? -1,
+        lastDelivery: async () => {
+          const info = await api.consumerInfo(table.stream, consumer, stop);
+          return info?.num_pending === 0 ? info.delivered.consumer_seq : undefined;
+        },
         quiet: () => watch.look((reason) => reader.doubt(reason)),
         leaderMoved: () =>
           context.logger.info({ event: "leader-moved", ...this.#place }, "the consumer has a new leader"),

@@ -169,7 +169,13 @@ const breaches: readonly Breach[] = [
   ["consumer-replicas", "error", "more than the stream has", { sourceTable: { numReplicas: 5 } }],
   ["consumer-replicas", "error", "fewer on interest", { source: interest, sourceTable: { numReplicas: 1 } }],
   ["consumer-limit", "error", "no room for one more", { source: { stream: streamOf("IN", { max_consumers: 1 }) } }],
-  ["filter-matches-nothing", "error", "a foreign subject", { sourceTable: { filterSubjects: ["other.>"] } }],
+  ["filter-matches-nothing", "warning", "a foreign subject", { sourceTable: { filterSubjects: ["other.>"] } }],
+  [
+    "filter-matches-nothing",
+    "error",
+    "a foreign subject on an old server",
+    { sourceTable: { filterSubjects: ["other.>"] }, system: { capabilities: capabilitiesOf("2.9.10", 0) } },
+  ],
   [
     "several-filters-unsupported",
     "error",
