@@ -1,27 +1,28 @@
 import { type ConnectionSchema, ConnectorError, type JsonObject, kindOf } from "@x/connector-api";
 
 /** The fields of a stored format, `type` aside. OPTION_INVALID when it is no object. */
-export function storedFields(value: unknown): { readonly [key: string]: unknown } {
+export function storedFields(value: unknown, path = "format"): { readonly [key: string]: unknown } {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value, type: undefined };
-  throw new ConnectorError("OPTION_INVALID", `format: expected an object, got ${kindOf(value)}`);
+  throw new ConnectorError("OPTION_INVALID", `${path}: expected an object, got ${kindOf(value)}`);
 }
 
 /** Parses the stored form of a format without options. OPTION_INVALID names what is too much. */
 export function parseNoOptions(value: unknown, format: string): JsonObject {
-  refuseOthers(storedFields(value), format, []);
+  refuseOthers(storedFields(value), "format", `the format "${format}"`, []);
   return {};
 }
 
-/** OPTION_INVALID for a stored field that the format does not know. Fields stored as null count as absent. */
-export function refuseOthers(
+/** OPTION_INVALID for a stored field that its owner does not know. Fields stored as null count as absent. */
+function refuseOthers(
   fields: { readonly [key: string]: unknown },
-  format: string,
+  path: string,
+  owner: string,
   known: readonly string[],
 ): void {
   for (const [key, value] of Object.entries(fields)) {
     if (value === undefined || value === null || known.includes(key)) continue;
     const valid = known.length === 0 ? "it has no options" : `valid are ${known.join(", ")}`;
-    throw new ConnectorError("OPTION_INVALID", `format.${key}: the format "${format}" has no such option; ${valid}`);
+    throw new ConnectorError("OPTION_INVALID", `${path}.${key}: ${owner} has no such option; ${valid}`);
   }
 }
 
@@ -39,15 +40,21 @@ export function compactFields(fields: { readonly [key: string]: unknown }): { re
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
-/** The stored form of a format, read by option name in camelCase or Arroyo's snake_case. OPTION_INVALID names the path. */
+/**
+ * The stored form of a format, or of a part of one, read by option name in camelCase or Arroyo's snake_case.
+ * OPTION_INVALID names the path.
+ */
 export class StoredFormat {
   readonly #fields: { readonly [key: string]: unknown };
-  readonly #format: string;
+  readonly #owner: string;
+  readonly #path: string;
   readonly #known: string[] = [];
 
-  constructor(value: unknown, format: string) {
-    this.#fields = storedFields(value);
-    this.#format = format;
+  /** `owner` is who has the options, for messages: `the format "json"`. */
+  constructor(value: unknown, owner: string, path = "format") {
+    this.#fields = storedFields(value, path);
+    this.#owner = owner;
+    this.#path = path;
   }
 
   /** A field that may have any shape; null counts as absent. */
@@ -60,13 +67,16 @@ export class StoredFormat {
   text(name: string): string | undefined {
     const value = this.field(name);
     if (value === undefined || typeof value === "string") return value;
-    throw new ConnectorError("OPTION_INVALID", `format.${camelOf(name)}: expected a text, got ${kindOf(value)}`);
+    throw new ConnectorError("OPTION_INVALID", `${this.#path}.${camelOf(name)}: expected a text, got ${kindOf(value)}`);
   }
 
   flag(name: string): boolean {
     const value = this.field(name) ?? false;
     if (typeof value === "boolean") return value;
-    throw new ConnectorError("OPTION_INVALID", `format.${camelOf(name)}: expected true or false, got ${kindOf(value)}`);
+    throw new ConnectorError(
+      "OPTION_INVALID",
+      `${this.#path}.${camelOf(name)}: expected true or false, got ${kindOf(value)}`,
+    );
   }
 
   /** Arroyo stores the flag alone, and the registry elsewhere. */
@@ -77,7 +87,7 @@ export class StoredFormat {
 
   /** Refuses fields that nobody asked for. Call last. */
   finish(): void {
-    refuseOthers(this.#fields, this.#format, this.#known);
+    refuseOthers(this.#fields, this.#path, this.#owner, this.#known);
   }
 }
 

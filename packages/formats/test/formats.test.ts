@@ -94,8 +94,32 @@ describe("options of json", () => {
     [{ debezium: true }, 'use the format "debezium_json"'],
     [{ confluent_schema_registry: true }, "format.schemaRegistry: expected the registry's endpoint"],
     [[], "format: expected an object, got array"],
+    [{ schemaRegistry: "http://h" }, "format.schemaRegistry: expected an object, got string"],
+    [{ schemaRegistry: {} }, "format.schemaRegistry.endpoint: expected an address, got nothing"],
+    [
+      { schemaRegistry: { endpoint: "http://h", autoregister: true } },
+      "format.schemaRegistry.autoregister: a schema registry has no such option; valid are endpoint, username",
+    ],
+    [
+      { schemaRegistry: { endpoint: "http://h", auto_register: "yes" } },
+      "format.schemaRegistry.autoRegister: expected true or false, got string",
+    ],
+    [
+      { schemaRegistry: { endpoint: "http://h", username: "u", bearerToken: "t" } },
+      "OPTION_CONFLICT: format.schemaRegistry: username and bearerToken exclude each other",
+    ],
   ])("stored %j is refused", (stored, message) => {
     expect(failure(() => json.parse(stored))).toContain(message);
+  });
+});
+
+test("the stored settings of a registry may have snake_case names", () => {
+  const stored = { endpoint: "http://h", bearer_token: "{{ TOKEN }}", ca_file: "ca.pem", auto_register: true };
+  expect(json.parse({ schema_registry: stored }).schemaRegistry).toEqual({
+    endpoint: "http://h",
+    bearerToken: "{{ TOKEN }}",
+    caFile: "ca.pem",
+    autoRegister: true,
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, unlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, stat, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { compareCheckpoints, createJobId, parseCheckpoint } from "../checkpoint-record.js";
 import type { Checkpoint, CheckpointRef, CheckpointStore, EpochHolder } from "../checkpoint-store.js";
@@ -24,6 +24,9 @@ const keptCheckpoints = 3;
  * long as a newer one is there, so more than one must stay; a claim is small.
  */
 const keptEpochs = 32;
+
+/** A file that is written takes milliseconds: an older one that is not finished was left by a crash. */
+const abandonedAfterMs = 3_600_000;
 
 /**
  * Checkpoints in a folder of a local disk, one folder per pipeline:
@@ -56,10 +59,8 @@ async function claim(folder: string, pipeline: string, instanceId: string): Prom
     const names = await namesIn(folder);
     // A higher number means that this one may have been claimed and pruned since we looked: it is nobody's now.
     if (highestEpoch(names) === epoch) {
-      await prune(
-        folder,
-        names.filter((name) => (parseEpochFileName(name) ?? epoch) <= epoch - keptEpochs),
-      );
+      const late = names.filter((name) => (parseEpochFileName(name) ?? epoch) <= epoch - keptEpochs);
+      await prune(folder, [...late, ...(await abandonedIn(folder, names))]);
       return { pipeline, jobId, epoch, instanceId };
     }
     await attempt("give up", path, () => unlink(path));
@@ -165,6 +166,20 @@ async function pruneCheckpoints(folder: string, epoch: number): Promise<void> {
   } catch {
     // See above.
   }
+}
+
+/** What a crash left of a file that was never finished. */
+async function abandonedIn(folder: string, names: readonly string[]): Promise<readonly string[]> {
+  const drafts = names.filter((name) => name.endsWith(unfinished));
+  const written = await Promise.all(
+    drafts.map((name) =>
+      stat(join(folder, name)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Number.POSITIVE_INFINITY,
+      ),
+    ),
+  );
+  return drafts.filter((_, i) => (written[i] ?? 0) < Date.now() - abandonedAfterMs);
 }
 
 async function prune(folder: string, names: readonly string[]): Promise<void> {

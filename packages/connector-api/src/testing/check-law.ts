@@ -126,6 +126,7 @@ async function onStage<Profile, Table, Kind extends TableType, Environment exten
   act: (stage: Stage<Profile, Table, Kind, Environment>) => Promise<void>,
 ): Promise<void> {
   const closing: (() => Promise<void>)[] = [];
+  const errors: unknown[] = [];
   try {
     const environment = await open();
     closing.push(async () => await environment[Symbol.asyncDispose]?.());
@@ -147,9 +148,12 @@ async function onStage<Profile, Table, Kind extends TableType, Environment exten
       return source;
     };
     await act({ environment, closing, compile, create, test, tools, startReplay });
-  } finally {
-    for (const close of closing.reverse()) await close();
+  } catch (error) {
+    errors.push(error);
   }
+  // The law's own error counts first, and one thing that does not close leaves no other one open.
+  for (const close of closing.reverse()) await close().catch((error: unknown) => errors.push(error));
+  if (errors.length > 0) throw errors[0];
 }
 
 function canTest<Profile, Table>({ connector }: ConnectorFixture<Profile, Table>): boolean {

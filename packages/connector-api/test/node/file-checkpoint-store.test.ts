@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -87,6 +87,16 @@ describe("the file store, broken on purpose", () => {
     identity = await store().claim("orders", "two");
     await store().write(at(0));
     expect(await readdir(folder)).not.toContain("1-4.json.0badcafe0bad.tmp");
+  });
+
+  it("removes what a crash left of a claim or a job, and nothing that may be under way", async () => {
+    const old = ["epoch-2.0badcafe0bad.tmp", "job.json.0badcafe0bad.tmp", "1-9.json.0badcafe0bad.tmp"];
+    const fresh = ["epoch-2.00c0ffee0000.tmp", "job.json.00c0ffee0000.tmp"];
+    for (const name of [...old, ...fresh]) await writeFile(join(folder, name), "{");
+    const twoHoursAgo = new Date(Date.now() - 7_200_000);
+    for (const name of old) await utimes(join(folder, name), twoHoursAgo, twoHoursAgo);
+    await store().claim("orders", "two");
+    expect((await readdir(folder)).filter((name) => name.endsWith(".tmp")).sort()).toEqual(fresh);
   });
 
   it("stops when all checkpoints are damaged: starting over is for people to decide", async () => {

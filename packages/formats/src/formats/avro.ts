@@ -34,7 +34,7 @@ export const avro = {
   },
   /** Reads Arroyo's stored names as well. */
   parse(value) {
-    const stored = new StoredFormat(value, "avro");
+    const stored = new StoredFormat(value, 'the format "avro"');
     const registry = stored.field("schema_registry");
     stored.refuseRegistryWithout(registry);
     const parsed = compactFields({

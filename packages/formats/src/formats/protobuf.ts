@@ -32,7 +32,7 @@ export const protobuf = {
     }) as ProtobufOptions;
   },
   parse(value) {
-    const stored = new StoredFormat(value, "protobuf");
+    const stored = new StoredFormat(value, 'the format "protobuf"');
     const registry = stored.field("schema_registry");
     stored.refuseRegistryWithout(registry);
     const parsed = compactFields({

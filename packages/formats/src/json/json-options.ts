@@ -48,7 +48,7 @@ export function jsonFromOptions(options: ConnectorOptions, defaults: JsonDefault
 
 /** Parses the stored form, Arroyo's names as well. */
 export function parseJsonOptions(value: unknown, name: string, defaults: JsonDefaults): JsonOptions {
-  const stored = new StoredFormat(value, name);
+  const stored = new StoredFormat(value, `the format "${name}"`);
   const registry = stored.field("schema_registry");
   stored.refuseRegistryWithout(registry);
   stored.field("schema_id");

@@ -27,13 +27,16 @@ export function createBySchemaId<Reader>(open: (id: number) => Promise<Reader>):
   const known = new Map<number, Known<Reader>>();
   const fresh = (id: number): Known<Reader> | undefined => {
     const found = known.get(id);
-    return found !== undefined && found.until > Date.now() ? found : undefined;
+    if (found === undefined || found.until <= Date.now()) return undefined;
+    learn(id, found);
+    return found;
   };
+  /** Puts it last; the one that nobody asked for the longest is first, and goes when there are too many. */
   const learn = (id: number, entry: Known<Reader>): void => {
     known.delete(id);
     known.set(id, entry);
-    const [oldest] = known.keys();
-    if (known.size > maxReaders && oldest !== undefined) known.delete(oldest);
+    const [first] = known.keys();
+    if (known.size > maxReaders && first !== undefined) known.delete(first);
   };
   let lastId = -1;
   let last: Reader | undefined;

@@ -1,4 +1,5 @@
 import { ConnectorError, type ConnectorOptions, type FormatContext, resolveVars, Secret } from "@x/connector-api";
+import { compactFields, StoredFormat } from "../format-options.js";
 import { createRegistryClient, type RegisteredSchema, type RegistryClient } from "./registry-client.js";
 import { openSchemaText } from "./schema-source.js";
 
@@ -41,16 +42,19 @@ export function registryFromOptions(options: ConnectorOptions, flag: string): Re
   });
 }
 
-/** Parses the stored form. OPTION_INVALID naming the path. */
+/** Parses the stored form, its names in camelCase or snake_case. OPTION_INVALID naming the path. */
 export function parseRegistry(value: unknown): RegistrySettings {
-  const given = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  const settings: Record<string, unknown> = {};
-  for (const name of ["endpoint", "username", "password", "bearerToken", "caFile", "subject"]) {
-    const text = given[name] ?? undefined;
-    if (text !== undefined && typeof text !== "string")
-      throw new ConnectorError("OPTION_INVALID", `format.schemaRegistry.${name}: expected a text`);
-    if (text !== undefined) settings[name] = text;
-  }
+  const stored = new StoredFormat(value, "a schema registry", "format.schemaRegistry");
+  const settings = compactFields({
+    endpoint: stored.text("endpoint"),
+    username: stored.text("username"),
+    password: stored.text("password"),
+    bearerToken: stored.text("bearer_token"),
+    caFile: stored.text("ca_file"),
+    subject: stored.text("subject"),
+    autoRegister: stored.flag("auto_register") ? true : undefined,
+  }) as RegistrySettings;
+  stored.finish();
   if (settings.endpoint === undefined)
     throw new ConnectorError("OPTION_INVALID", "format.schemaRegistry.endpoint: expected an address, got nothing");
   if (settings.password !== undefined && settings.username === undefined) {
@@ -58,8 +62,11 @@ export function parseRegistry(value: unknown): RegistrySettings {
       context: { option: "schema_registry.username" },
     });
   }
-  if (given.autoRegister === true) settings.autoRegister = true;
-  return settings as RegistrySettings;
+  if (settings.bearerToken !== undefined && settings.username !== undefined) {
+    const text = "format.schemaRegistry: username and bearerToken exclude each other; give one of them";
+    throw new ConnectorError("OPTION_CONFLICT", text);
+  }
+  return settings;
 }
 
 /** The client behind stored settings, `{{ VAR }}` resolved. OPTION_INVALID for a file that cannot be read. */
