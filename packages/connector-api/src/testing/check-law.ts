@@ -152,7 +152,13 @@ async function onStage<Profile, Table, Kind extends TableType, Environment exten
     errors.push(error);
   }
   // The law's own error counts first, and one thing that does not close leaves no other one open.
-  for (const close of closing.reverse()) await close().catch((error: unknown) => errors.push(error));
+  for (const close of closing.reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
   if (errors.length > 0) throw errors[0];
 }
 

@@ -112,6 +112,29 @@ it.each(["test passes over a failure", "preflight passes over a failure"] as con
   },
 );
 
+it("shows why a law was broken, and closes everything else, although the source cannot be closed", async () => {
+  let isClosed = false;
+  const fixture = fixtureOf("close throws");
+  const open = async () => {
+    const environment = await fixture.sources?.["an array"]?.();
+    if (environment === undefined) throw new Error("no source");
+    return Object.assign(environment, {
+      async [Symbol.asyncDispose]() {
+        isClosed = true;
+      },
+    });
+  };
+  const law = {
+    name: "a law",
+    async check({ create }: { create(): unknown }) {
+      create();
+      throw new Error("the law was broken");
+    },
+  };
+  await expect(checkSource(fixture, open, law)).rejects.toThrow("the law was broken");
+  expect(isClosed).toBe(true);
+});
+
 describe("the suite notices a connector that", () => {
   it.concurrent.each(Object.entries(faults).filter(([, law]) => law !== ""))(
     "%s",
