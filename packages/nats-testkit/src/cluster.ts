@@ -6,11 +6,13 @@ import { findServerBinary } from "./find-server-binary.js";
 import { findFreePort } from "./free-port.js";
 import { createNatsServer, type NatsServer, type NatsServerOptions, PORT_TAKEN } from "./nats-server.js";
 
-export interface NatsClusterOptions extends Pick<NatsServerOptions, "config" | "maxPayloadBytes" | "readyTimeoutMs"> {
+export interface NatsClusterOptions extends Pick<NatsServerOptions, "maxPayloadBytes" | "readyTimeoutMs"> {
   /** How many nodes, at least 2. Default: 3. */
   size?: number;
   /** The binary of every node, or one per node, in order. Default: see `findServerBinary`. */
   bin?: string | readonly string[];
+  /** More configuration for every node, or for each, in order. */
+  config?: string | readonly string[];
   /** Nodes tell clients of each other. Default: true. `false` where clients must stay on the addresses they know. */
   advertise?: boolean;
   /** What the cluster's own requests say in CONNECT where `config` asks for credentials, such as `{ user, pass }`. */
@@ -54,10 +56,14 @@ const FORMATION_MS = 20_000;
 export async function startNatsCluster(options: NatsClusterOptions = {}): Promise<NatsCluster> {
   const { size = 3, bin = findServerBinary() } = options;
   const bins = typeof bin === "string" ? Array.from({ length: size }, () => bin) : bin;
+  const { config = "" } = options;
+  const configs = typeof config === "string" ? bins.map(() => config) : config;
   if (size < 2) throw new TypeError(`size is ${size}, expected at least 2: startNatsServer starts a single server`);
   if (bins.length !== size) throw new TypeError(`bin has ${bins.length} entries, expected one per node: ${size}`);
+  if (configs.length !== size)
+    throw new TypeError(`config has ${configs.length} entries, expected one per node: ${size}`);
   for (let attempt = 1; ; attempt++) {
-    const cluster = await createCluster(bins, options);
+    const cluster = await createCluster(bins, configs, options);
     try {
       await allSettled(cluster.nodes.map((node) => node.restart()));
       await cluster.whenCurrent(FORMATION_MS);
@@ -73,7 +79,11 @@ export async function startNatsCluster(options: NatsClusterOptions = {}): Promis
   }
 }
 
-async function createCluster(bins: readonly string[], options: NatsClusterOptions): Promise<NatsCluster> {
+async function createCluster(
+  bins: readonly string[],
+  configs: readonly string[],
+  options: NatsClusterOptions,
+): Promise<NatsCluster> {
   const { advertise = true, partitionable = false, login, tls } = options;
   const name = `testkit-${randomBytes(4).toString("hex")}`;
   const ports = await Promise.all(
@@ -100,10 +110,10 @@ async function createCluster(bins: readonly string[], options: NatsClusterOption
       advertised ? `  advertise: "${advertised.route}"` : "",
       `  routes: [${network?.routesOf(i) ?? others}] }\n`,
     ].join("\n");
-    const { config: more, maxPayloadBytes, readyTimeoutMs } = options;
+    const { maxPayloadBytes, readyTimeoutMs } = options;
     const serverOptions = {
       name: `${name}-${i + 1}`,
-      ...(more !== undefined && { config: more }),
+      config: configs[i] ?? "",
       ...(maxPayloadBytes !== undefined && { maxPayloadBytes }),
       ...(readyTimeoutMs !== undefined && { readyTimeoutMs }),
     };

@@ -67,6 +67,9 @@ it("refuses what cannot be a cluster", async () => {
   await expect(startNatsCluster({ bin: ["nats-server"] })).rejects.toThrow(
     /bin has 1 entries, expected one per node: 3/,
   );
+  await expect(startNatsCluster({ config: ["", ""] })).rejects.toThrow(
+    /config has 2 entries, expected one per node: 3/,
+  );
 });
 
 it("rejects with a node's log when one cannot start", async () => {

@@ -4,20 +4,34 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type ClusterMember, createClusterView } from "@x/nats-testkit";
 import { openWorkFolder } from "../work-folder.js";
 import { createNetwork, type DockerNetwork, docker, images } from "./docker.js";
-import type { Playground, PlaygroundNode, PlaygroundOptions, PlaygroundPipeline, ServerSeries } from "./playground.js";
+import {
+  jetstreamIn,
+  type Playground,
+  type PlaygroundNode,
+  type PlaygroundOptions,
+  type PlaygroundPipeline,
+  type ServerSeries,
+} from "./playground.js";
 
 type ContainerNode = PlaygroundNode & ClusterMember & { remove(): Promise<void> };
 
 const SIZE = 3;
 
 /** Containers on a network of their own, which they can be taken off. Needs a Linux host, which reaches them there. */
-export async function openContainerPlayground({ series = "newest" }: PlaygroundOptions): Promise<Playground> {
+export async function openContainerPlayground({
+  series = "newest",
+  firstStore,
+}: PlaygroundOptions): Promise<Playground> {
   const folder = openWorkFolder();
   // The image's user is another one.
   chmodSync(folder.path, 0o755);
   const prefix = `e2e-${randomBytes(4).toString("hex")}`;
   const network = await createNetwork(prefix);
-  const nodes = Array.from({ length: SIZE }, (_, i) => createNode(prefix, i + 1, network));
+  const nodes = Array.from({ length: SIZE }, (_, i) => {
+    if (firstStore === undefined || i > 0) return createNode(prefix, i + 1, network);
+    const config = folder.write("first.conf", jetstreamIn("/data"));
+    return createNode(prefix, i + 1, network, { store: firstStore, config });
+  });
   const pipelines: string[] = [];
   await Promise.all(nodes.map((node) => node.restart(series)));
   const view = createClusterView(nodes);
@@ -44,7 +58,13 @@ export async function openContainerPlayground({ series = "newest" }: PlaygroundO
   };
 }
 
-function createNode(prefix: string, n: number, network: DockerNetwork): ContainerNode {
+/** With `own` its data and configuration are on this machine, else in a volume. */
+function createNode(
+  prefix: string,
+  n: number,
+  network: DockerNetwork,
+  own?: { readonly store: string; readonly config: string },
+): ContainerNode {
   const name = `${prefix}-${n}`;
   const host = network.addressOf(10 + n);
   const routes = [1, 2, 3]
@@ -57,8 +77,10 @@ function createNode(prefix: string, n: number, network: DockerNetwork): Containe
     if (created) await docker("rm", "--force", name);
     created = series;
     await docker(
-      ...["run", "--detach", "--name", name, "--network", network.name, "--ip", host, "--volume", `${name}:/data`],
-      ...[images.server(series), "--name", name, "-m", "8222", "-js", "-sd", "/data"],
+      ...["run", "--detach", "--name", name, "--network", network.name, "--ip", host],
+      ...["--volume", `${own?.store ?? name}:/data`, ...(own ? ["--volume", `${own.config}:/own.conf:ro`] : [])],
+      ...[images.server(series), "--name", name, "-m", "8222"],
+      ...(own ? ["-c", "/own.conf"] : ["-js", "-sd", "/data"]),
       ...["--cluster_name", prefix, "--cluster", "nats://0.0.0.0:6222", "--routes", routes.join(",")],
     );
   };
@@ -99,7 +121,7 @@ function createNode(prefix: string, n: number, network: DockerNetwork): Containe
     version: () => versionOf({ host, port: 8222 }),
     async remove() {
       await docker("rm", "--force", name);
-      await docker("volume", "rm", name);
+      if (own === undefined) await docker("volume", "rm", name);
     },
   };
 }

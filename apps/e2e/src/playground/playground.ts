@@ -44,4 +44,11 @@ export interface Playground
 export interface PlaygroundOptions {
   /** What every node begins as. Default: newest. */
   readonly series?: ServerSeries;
+  /** A folder of this machine that the first node keeps its streams in. Default: one of its own, like the others. */
+  readonly firstStore?: string;
+}
+
+/** A server's configuration with its streams in a folder that may be smaller than it believes. */
+export function jetstreamIn(folder: string): string {
+  return `jetstream { store_dir: "${folder}", max_file_store: 1GB }\n`;
 }

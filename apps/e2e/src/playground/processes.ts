@@ -3,11 +3,16 @@ import { obtainNatsServer } from "../../../../tooling/nats-server/obtain-nats-se
 import { startCli } from "../run-cli.js";
 import { openWorkFolder } from "../work-folder.js";
 import type { Playground, PlaygroundNode, PlaygroundOptions, ServerSeries } from "./playground.js";
+import { jetstreamIn } from "./playground.js";
 
 /** Processes on 127.0.0.1. Pipelines, and nobody else, come by proxies that can hold every byte. */
-export async function openProcessPlayground({ series = "newest" }: PlaygroundOptions): Promise<Playground> {
+export async function openProcessPlayground({ series = "newest", firstStore }: PlaygroundOptions): Promise<Playground> {
   const folder = openWorkFolder();
-  const cluster = await startNatsCluster({ bin: await binaryOf(series), partitionable: true });
+  const cluster = await startNatsCluster({
+    bin: await binaryOf(series),
+    partitionable: true,
+    ...(firstStore !== undefined && { config: [jetstreamIn(firstStore), "", ""] }),
+  });
   const nodes = cluster.nodes.map(toNode);
   const known = (node: NatsClusterNode): PlaygroundNode => nodes[cluster.nodes.indexOf(node)] as PlaygroundNode;
   return {
