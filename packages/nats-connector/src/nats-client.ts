@@ -19,6 +19,8 @@ export interface NatsMessage {
   readonly data: Uint8Array;
   readonly reply?: string | undefined;
   readonly headers?: NatsHeaders | undefined;
+  /** Bytes of subject, reply, headers and payload, without parsing any of them. Messages of both clients have it. */
+  size?(): number;
 }
 
 /**
@@ -46,6 +48,11 @@ export interface NatsStatus {
   readonly data?: unknown;
 }
 
+/** Ends when the connection is closed, or by `stop`, which those of both clients have. */
+export interface NatsStatuses extends AsyncIterable<NatsStatus> {
+  stop?(): void;
+}
+
 /** What the server says of itself at connect; both clients keep it current over reconnects. */
 export interface NatsServerInfo {
   readonly version: string;
@@ -70,7 +77,7 @@ export interface NatsClient {
   /** A round trip. Says nothing about messages queued before a disconnect: see the connection epoch. */
   flush(): Promise<void>;
   /** Events: "disconnect", "reconnect", "error", "update", … One iterator per call. */
-  status(): AsyncIterable<NatsStatus>;
+  status(): NatsStatuses;
   getServer(): string;
   reconnect(): Promise<void>;
   close(): Promise<void>;

@@ -93,8 +93,9 @@ export function watchLink(client: NatsClient, limits: Limits): Link {
     for (const each of listeners) each.refused?.(error);
   };
 
+  const statuses = client.status();
   const follow = async (): Promise<void> => {
-    for await (const status of client.status()) {
+    for await (const status of statuses) {
       if (stopped) return;
       if (status.type === "disconnect") onDisconnect();
       else if (status.type === "reconnect") onReconnect();
@@ -143,6 +144,8 @@ export function watchLink(client: NatsClient, limits: Limits): Link {
       stopped = true;
       clearTimers();
       listeners.clear();
+      // A client that was handed in lives on, and would keep this loop.
+      statuses.stop?.();
     },
   };
 }

@@ -11,7 +11,7 @@ export type PullStatus =
   | { readonly kind: "too-large"; readonly undelivered: number | undefined }
   /** The consumer is gone. */
   | { readonly kind: "gone" }
-  /** No consumer or no leader at the moment. */
+  /** No consumer or no leader at the moment, or another client is served. */
   | { readonly kind: "unavailable" }
   /** The server will never take this pull. */
   | { readonly kind: "refused"; readonly description: string };
@@ -31,6 +31,8 @@ export function readStatus(message: NatsMessage): PullStatus {
     case 404:
     case 408:
       return { kind: "ended", undelivered };
+    // A pull for a client that is no longer the pinned one (ADR-42). Ours name none, so another one, or another consumer, may be served.
+    case 423:
     case 503:
       return { kind: "unavailable" };
     case 409:

@@ -12,7 +12,7 @@ export interface RingLimits {
 /** What became of a message: kept, or at the cost of so many messages; `fail` says that there was no room. */
 export type Pushed = number | "fail";
 
-/** A first-in first-out of messages, bounded in number and in payload bytes. */
+/** A first-in first-out of messages, bounded in number and in bytes, those of headers and subject included. */
 export class MessageRing {
   readonly #limits: RingLimits;
   #messages: (NatsMessage | undefined)[] = [];
@@ -30,7 +30,7 @@ export class MessageRing {
   /** Messages dropped to obey the limits: this one, which may be larger than the ring, or older ones to make room for it. */
   push(message: NatsMessage): Pushed {
     const { maxMessages, maxBytes, onOverflow } = this.#limits;
-    const size = message.data.length;
+    const size = sizeOf(message);
     if (size > maxBytes) return onOverflow === "fail" ? "fail" : 1;
     let dropped = 0;
     while (this.length >= maxMessages || this.#bytes + size > maxBytes) {
@@ -49,7 +49,7 @@ export class MessageRing {
     if (message === undefined) return undefined;
     this.#messages[this.#head] = undefined;
     this.#head += 1;
-    this.#bytes -= message.data.length;
+    this.#bytes -= sizeOf(message);
     // Amortised: half of the array is holes now.
     if (this.#head > 1024 && this.#head * 2 > this.#messages.length) {
       this.#messages = this.#messages.slice(this.#head);
@@ -57,4 +57,8 @@ export class MessageRing {
     }
     return message;
   }
+}
+
+function sizeOf(message: NatsMessage): number {
+  return message.size?.() ?? message.data.length;
 }

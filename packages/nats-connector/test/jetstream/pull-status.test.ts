@@ -27,7 +27,8 @@ test.each([
   [409, "Consumer is push based", {}, { kind: "refused", description: "Consumer is push based" }],
   [400, "Bad Request", {}, { kind: "refused", description: "400 Bad Request" }],
   [412, "Precondition Failed", {}, { kind: "refused", description: "412 Precondition Failed" }],
-  [423, "Nats-Pin-Id mismatch", {}, { kind: "refused", description: "423 Nats-Pin-Id mismatch" }],
+  [423, "Nats-Pin-Id mismatch", {}, { kind: "unavailable" }],
+  [423, "Nats-Wrong-Pin-Id", pending(2), { kind: "unavailable" }],
   [503, "No Responders", {}, { kind: "unavailable" }],
 ] as const)("%i %s is what the server means by it", (code, description, more, meaning) => {
   expect(status(code, description, more)).toEqual(meaning);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { startFaultProxy, startNatsServer } from "@x/nats-testkit";
+import { headers } from "nats";
 import { describe, expect, test } from "vitest";
 import type { NatsMessage } from "../../src/nats-client.js";
 import type { OpenConnection } from "../../src/open-connection.js";
@@ -199,4 +200,20 @@ test("a ring does not empty itself for a message that is larger than all of it",
   expect(ring.length).toBe(5);
   expect(ring.push(message(100))).toBe(5);
   expect(ring.length).toBe(1);
+});
+
+test("what waits is bounded with its headers", async () => {
+  const one = host({ subject: "large.headers", maxBufferedBytes: 50_000 });
+  await one.open();
+  const large = headers();
+  large.set("X-Large", "x".repeat(9900));
+  for (let i = 1; i <= 20; i++) fixture.client.publish("large.headers", String(i), { headers: large });
+  await fixture.client.flush();
+  await expect.poll(() => one.counters.droppedRows).toBe(15);
+  const running = one.run();
+  await one.until(5);
+  expect(one.values()).toEqual(range(1, 5));
+  one.drain.abort();
+  await running;
+  await one.source.close();
 });

@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect as connectSuccessor } from "@nats-io/transport-node";
 import { createCounters, silentLogger } from "@x/connector-api";
 import { findFreePort, startFaultProxy, startNatsServer } from "@x/nats-testkit";
+import { connect } from "nats";
 import { describe, expect, test } from "vitest";
+import type { NatsClient } from "../../src/nats-client.js";
 import { type DialOptions, type OpenConnection, openConnection } from "../../src/open-connection.js";
 import { createHost, streamSource } from "./source-host.js";
 import { range, withStreams } from "./stream-fixture.js";
@@ -179,6 +182,24 @@ describe("connecting", () => {
     expect(await connection.api.accountInfo()).toMatchObject({ level: expect.any(Number) });
     await connection.close();
     expect(fixture.client.isClosed()).toBe(false);
+  });
+
+  test.each(["nats", "@nats-io"])("nothing of ours stays with a client of %s that was handed in", async (kind) => {
+    const connectClient = kind === "nats" ? connect : connectSuccessor;
+    const client: NatsClient = await connectClient({ servers: fixture.server.url });
+    const status = client.status.bind(client);
+    let followed = 0;
+    client.status = () => {
+      const statuses = status();
+      followed += 1;
+      void (statuses as { iterClosed?: Promise<unknown> }).iterClosed?.then(() => {
+        followed -= 1;
+      });
+      return statuses;
+    };
+    for (let i = 0; i < 3; i++) await (await open({ client })).close();
+    await expect.poll(() => followed).toBe(0);
+    await client.close();
   });
 
   test("stopping ends the dialling", async () => {
