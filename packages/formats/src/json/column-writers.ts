@@ -5,7 +5,7 @@ import { isDate, isTime, isUuid } from "../values/calendar.js";
 import { formatDecimal } from "../values/decimal.js";
 import { integerRange } from "../values/integer-range.js";
 import { createRfc3339Writer, timestampUnit } from "../values/timestamp.js";
-import { type CompiledField, compileFields } from "./compile-fields.js";
+import { compileWriter, type ValueWriter } from "./compile-writer.js";
 import type { JsonBytes } from "./json-bytes.js";
 import { writeJson } from "./json-value.js";
 
@@ -14,9 +14,6 @@ export interface JsonWriting {
   readonly timestampFormat: "rfc3339" | "unix_millis";
   readonly decimalEncoding: "number" | "string" | "bytes";
 }
-
-/** Writes one row value; throws BadValue for a value that the column's type does not hold. */
-type ValueWriter = (value: unknown, out: JsonBytes) => void;
 
 /** One value without parts to JSON text; throws BadValue for a value that the column's type does not hold. */
 type ScalarText = (value: unknown) => string;
@@ -37,34 +34,12 @@ function createColumnWriter(column: Column, writing: JsonWriting): ValueWriter {
   };
 }
 
-/** Compiles the writer of an object: the declared fields in declared order; other keys are ignored. */
-export function compileWriter(columns: readonly Column[], writing: JsonWriting): (row: object, out: JsonBytes) => void {
-  const createField = (column: Column): ValueWriter => createColumnWriter(column, writing);
-  const keys = columns.map(({ name }, i) => Buffer.from(`${i === 0 ? "{" : ","}${JSON.stringify(name)}:`));
-  const write = (fields: readonly CompiledField[]): string => {
-    const parts = fields.map(({ value, call, column }, i) => {
-      return `const v${i} = ${value}; out.literal(c${i}); ${shortcutOf(column.type, `v${i}`)}${call}(v${i}, out);`;
-    });
-    return `${parts.join(" ")} out.text(${parts.length === 0 ? '"{}"' : '"}"'});`;
-  };
-  return compileFields(columns, createField, write, keys);
-}
-
-/** Source that writes the usual value of a type at once and leaves everything else to the field's writer. */
-function shortcutOf(type: SqlType, v: string): string {
-  switch (type.kind) {
-    case "text":
-      return `if (typeof ${v} === "string") out.string(${v}); else `;
-    case "float":
-      return type.bits === 64 ? `if (typeof ${v} === "number" && ${v} - ${v} === 0) out.text("" + ${v}); else ` : "";
-    case "integer":
-      if (type.unsigned || type.bits === 16) return "";
-      return type.bits === 32
-        ? `if (typeof ${v} === "number" && (${v} | 0) === ${v}) out.integer(${v}); else `
-        : `if (Number.isSafeInteger(${v})) out.integer(${v}); else `;
-    default:
-      return "";
-  }
+/** The writer of an object with these fields, and how each of their values is written. */
+export function createRowWriter(
+  columns: readonly Column[],
+  writing: JsonWriting,
+): (row: object, out: JsonBytes) => void {
+  return compileWriter(columns, (column) => createColumnWriter(column, writing));
 }
 
 function createValueWriter(type: SqlType, writing: JsonWriting): ValueWriter {
@@ -95,7 +70,7 @@ function createValueWriter(type: SqlType, writing: JsonWriting): ValueWriter {
       };
     }
     case "struct": {
-      const write = compileWriter(type.fields, writing);
+      const write = createRowWriter(type.fields, writing);
       return (value, out) => {
         if (kindOf(value) !== "object") throw mismatch(value);
         write(value as object, out);

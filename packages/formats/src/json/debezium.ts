@@ -10,7 +10,7 @@ import {
 import { toBadData, withinField } from "../bad-value.js";
 import { decodeUtf8 } from "../strict-utf8.js";
 import { compileReader } from "./column-readers.js";
-import { compileWriter, type JsonWriting } from "./column-writers.js";
+import { createRowWriter, type JsonWriting } from "./column-writers.js";
 import { connectSchema, payloadOf } from "./connect-schema.js";
 import { checkTimestamps } from "./encode-json.js";
 import { digitsToKeep } from "./exact-numbers.js";
@@ -64,7 +64,7 @@ export function createDebeziumEncoder(
 ): Encoder {
   const { columns } = split(schema);
   checkTimestamps({ columns }, writing);
-  const write = compileWriter(columns, writing);
+  const write = createRowWriter(columns, writing);
   const row = { ...connectSchema({ columns }, writing), optional: true };
   const fields = [
     { ...row, field: "before" },

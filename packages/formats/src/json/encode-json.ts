@@ -1,7 +1,7 @@
 import { type ConnectionSchema, ConnectorError, type Encoder, type SqlType } from "@x/connector-api";
 import { toBadData } from "../bad-value.js";
 import { timestampUnit } from "../values/timestamp.js";
-import { compileWriter, type JsonWriting } from "./column-writers.js";
+import { createRowWriter, type JsonWriting } from "./column-writers.js";
 import { connectSchema } from "./connect-schema.js";
 import { JsonBytes } from "./json-bytes.js";
 
@@ -14,7 +14,7 @@ export function createJsonEncoder(
   writing: JsonWriting & { includeSchema: boolean },
 ): Encoder {
   checkTimestamps(schema, writing);
-  const write = compileWriter(schema.columns, writing);
+  const write = createRowWriter(schema.columns, writing);
   const [before, after] = writing.includeSchema
     ? [`{"schema":${JSON.stringify(connectSchema(schema, writing))},"payload":`, "}"]
     : ["", ""];

@@ -1,6 +1,6 @@
 import type { Barrier, ConnectorError, RecordBatch, SourceOrigin, SourcePosition } from "@x/connector-api";
 import type { AckedPublisher } from "../sink/acked-publisher.js";
-import { createByteStore } from "../sink/encoded-headers.js";
+import { createByteStore } from "../sink/header-bytes.js";
 import type { Publisher } from "../sink/publisher.js";
 import type { ChainGuard } from "./chain-guard.js";
 import { PROGRESS_HEADER } from "./chain-log.js";

@@ -6,7 +6,7 @@ import {
   toConnectorError,
 } from "@x/connector-api";
 import type { AckedPublisher } from "../sink/acked-publisher.js";
-import { createByteStore } from "../sink/encoded-headers.js";
+import { createByteStore } from "../sink/header-bytes.js";
 import type { Publisher } from "../sink/publisher.js";
 import type { DedupeWindow } from "./dedupe-window.js";
 import type { FencedLane } from "./fenced-lane.js";

@@ -1,5 +1,6 @@
 import { type ConnectionSchema, ConnectorError, type Row, type SourcePosition } from "@x/connector-api";
 import type { EncodedHeaders } from "../nats-client.js";
+import { HeaderBytes } from "./header-bytes.js";
 import { type Lineage, lineageNames } from "./lineage.js";
 import { parseRowTemplate, type RowTemplate } from "./row-template.js";
 
@@ -45,27 +46,35 @@ export function compileHeaders(options: HeaderOptions, schema: ConnectionSchema,
     checkName(name, options.lineage === true);
     const template = parseLiteral(`header.${name}`, source, schema);
     if (template.columns.length === 0) fixed += `${name}: ${source}\r\n`;
-    else fields.push({ start: `${name}: `, template, isId: false });
+    else fields.push({ name, start: Buffer.from(`${name}: `), template, isId: false });
   }
   if (options.messageId !== undefined) fields.push(idField(options.messageId, schema));
-  const start = VERSION + fixed;
   if (fields.length === 0 && lineage === undefined) {
-    const constant = fixed === "" ? undefined : Buffer.from(start + END);
+    const constant = fixed === "" ? undefined : Buffer.from(VERSION + fixed + END);
     return { constant, encode: () => constant };
   }
-  const store = createByteStore();
+  const start = Buffer.from(VERSION + fixed);
+  const out = new HeaderBytes();
   return {
     constant: undefined,
     encode(row, position, index) {
-      let text = lineage === undefined ? start : start + lineage.lines(position, index);
-      for (const field of fields) text += fieldText(field, row);
-      return store(text + END);
+      out.bytes(start);
+      try {
+        if (lineage !== undefined) out.text(lineage.lines(position, index));
+        for (const field of fields) writeField(field, row, out);
+      } catch (error) {
+        out.drop();
+        throw error;
+      }
+      out.text(END);
+      return out.take();
     },
   };
 }
 
 interface Field {
-  readonly start: string;
+  readonly name: string;
+  readonly start: Uint8Array;
   readonly template: RowTemplate;
   readonly isId: boolean;
 }
@@ -76,10 +85,19 @@ function idField(source: string, schema: ConnectionSchema): Field {
     const message = `message_id: "${source}" is the same for every row, so all but the first would be dropped as duplicates; name a column as in {id}`;
     throw new ConnectorError("OPTION_INVALID", message);
   }
-  return { start: "Nats-Msg-Id: ", template, isId: true };
+  return { name: "Nats-Msg-Id", start: Buffer.from("Nats-Msg-Id: "), template, isId: true };
 }
 
-function fieldText(field: Field, row: Readonly<Row>): string {
+function writeField(field: Field, row: Readonly<Row>, out: HeaderBytes): void {
+  const text = fieldText(field, row);
+  if (text === undefined) return;
+  out.bytes(field.start);
+  out.text(text);
+  out.text("\r\n");
+}
+
+/** Undefined for a header that is left out. */
+function fieldText(field: Field, row: Readonly<Row>): string | undefined {
   const { columns, literals } = field.template;
   let text = literals[0] ?? "";
   for (let i = 0; i < columns.length; i++) {
@@ -87,7 +105,7 @@ function fieldText(field: Field, row: Readonly<Row>): string {
     if (column === undefined) break;
     const value = row[column.name];
     if (value === null || value === undefined) {
-      if (!field.isId) return "";
+      if (!field.isId) return undefined;
       throw refused("message_id", column.name, "is null");
     }
     const part = column.text(value);
@@ -97,7 +115,7 @@ function fieldText(field: Field, row: Readonly<Row>): string {
   if (field.isId && (text === "" || text !== text.trim())) {
     throw refused("message_id", columns[0]?.name ?? "", "makes an id that is empty or has spaces at its edges");
   }
-  return `${field.start}${text}\r\n`;
+  return text;
 }
 
 /** True unless the text is printable ASCII throughout. */
@@ -111,7 +129,7 @@ function needsLook(text: string): boolean {
 
 function checkPart(field: Field, column: string, text: string): void {
   if (!FORBIDDEN.test(text)) return;
-  const what = field.isId ? "message_id" : `header.${field.start.slice(0, -2)}`;
+  const what = field.isId ? "message_id" : `header.${field.name}`;
   throw refused(what, column, "holds a line break, a control character or half a surrogate pair");
 }
 
@@ -141,25 +159,6 @@ function checkName(name: string, lineage: boolean): void {
   if (lineage && lineageNames.includes(name.toLowerCase())) {
     throw new ConnectorError("OPTION_CONFLICT", `header.${name}: lineage = true sets it itself; keep one of the two`);
   }
-}
-
-const SLAB_BYTES = 64 * 1024;
-
-/** Copies texts into slabs, one view each: a tenth of the cost of a buffer of its own. */
-export function createByteStore(): (text: string) => Uint8Array {
-  let slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-  let offset = 0;
-  return (text) => {
-    const most = text.length * 3;
-    if (most > SLAB_BYTES / 4) return Buffer.from(text);
-    if (offset + most > SLAB_BYTES) {
-      slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-      offset = 0;
-    }
-    const start = offset;
-    offset += slab.write(text, start);
-    return slab.subarray(start, offset);
-  };
 }
 
 /** Hands bytes to the client, which calls `encode()` once within `publish`: one object serves all messages. */

@@ -87,11 +87,16 @@ describe("headers of a sink", () => {
     expect(() => openLineage(createContext())).toThrow(/JetStream stream/);
   });
 
-  it("stay as they were however many follow", () => {
-    const encoder = compileHeaders({ ...none, messageId: "{id}" }, schema);
-    const kept = Array.from({ length: 20_000 }, (_, id) => encoder.encode({ id }, id, 0) ?? new Uint8Array());
+  it("stay as they were however many follow, of any length, and whatever is refused between them", () => {
+    const encoder = compileHeaders({ ...none, messageId: "{id}", templates: { A: "{note}" } }, schema);
+    const noteOf = (id: number): string => (id % 2 === 0 ? "n" : "ß").repeat(1 + ((id * id * 37) % 90));
+    const kept = Array.from({ length: 20_000 }, (_, id) => {
+      if (id % 7 === 0) expect(() => encoder.encode({ id: null, note: noteOf(id) }, id, 0)).toThrow("message_id");
+      return encoder.encode({ id, note: id === 5000 ? "x".repeat(200_000) : noteOf(id) }, id, 0) ?? new Uint8Array();
+    });
     kept.forEach((bytes, id) => {
-      if (Buffer.from(bytes).toString() !== `NATS/1.0\r\nNats-Msg-Id: ${id}\r\n\r\n`)
+      const note = id === 5000 ? "x".repeat(200_000) : noteOf(id);
+      if (Buffer.from(bytes).toString() !== `NATS/1.0\r\nA: ${note}\r\nNats-Msg-Id: ${id}\r\n\r\n`)
         throw new Error(`header ${id} changed`);
     });
   });
