@@ -1,12 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  abortable,
-  type Barrier,
-  ConnectorError,
-  type RecordBatch,
-  type SourceOrigin,
-  type SourcePosition,
-} from "@x/connector-api";
+import { abortable, type Barrier, type RecordBatch, type SourceOrigin, type SourcePosition } from "@x/connector-api";
 import type { StreamConfig } from "../jetstream/api.js";
 import { fromClientError, isTransient, isWrongLastSequence } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
@@ -17,6 +10,8 @@ import { encodeProgress, type OpenEnd, type Progress, type ProgressRecord } from
 import { idStart } from "./read-behind.js";
 import { requestAck } from "./request-ack.js";
 import { Resumption } from "./resumption.js";
+import { Stage, type StageRoom } from "./stage.js";
+import type { StagedOutput } from "./stage-codec.js";
 
 export interface FencedLaneOptions {
   readonly link: OpenConnection;
@@ -26,8 +21,9 @@ export interface FencedLaneOptions {
   /** Outputs beyond the claim's position that are in the stream, as `<input>:<row>`. */
   readonly stored: Set<string>;
   readonly origin: SourceOrigin;
-  /** False: an input may have one output only. */
+  /** False: an input with several outputs is staged first. */
   readonly deterministic: boolean;
+  readonly room: StageRoom;
   readonly ackTimeoutMs: number;
   readonly watch: StreamWatch;
   readonly signal: AbortSignal;
@@ -55,9 +51,9 @@ export class FencedLane {
   #withinBatch = false;
 
   constructor(options: FencedLaneOptions) {
-    const { claim, place, origin, stored } = options;
+    const { claim, place, origin, stored, deterministic } = options;
     this.#options = options;
-    this.#resumption = new Resumption(place.split, claim.progress.part, origin);
+    this.#resumption = new Resumption(place.split, claim.progress.part, origin, deterministic);
     this.#stored = stored;
     this.#id = `Nats-Msg-Id: ${idStart(claim, place)}`;
     this.#checkpoint = claim.record.checkpoint;
@@ -67,9 +63,9 @@ export class FencedLane {
     this.#fenceAt(claim.seq);
   }
 
-  /** Whether the last record says that outputs may lie beyond it: else `openUp` before the first. */
+  /** Whether the last record says which outputs may lie beyond it: else `openUp` before the first. */
   get isOpen(): boolean {
-    return this.#open !== undefined;
+    return this.#open !== undefined && (this.#open.whole === true) === !this.#options.deterministic;
   }
 
   begin(batch: RecordBatch): number {
@@ -79,10 +75,7 @@ export class FencedLane {
 
   /** Header lines of an output; undefined for one that is in the stream already. */
   linesOf(position: SourcePosition, index: number): string | undefined {
-    const { origin, deterministic } = this.#options;
-    const input = origin.sequenceOf(position);
-    if (index > 0 && !deterministic) throw severalOutputs(input);
-    const output = `${input}:${index}`;
+    const output = `${this.#options.origin.sequenceOf(position)}:${index}`;
     if (this.#stored.size > 0 && this.#stored.delete(output)) return undefined;
     return `${this.#expected}${this.#id}${output}\r\n`;
   }
@@ -92,26 +85,72 @@ export class FencedLane {
     this.#progress = { position };
   }
 
+  /**
+   * Goes behind an input of a transform that is not deterministic, and returns the position before it. Undefined when an
+   * earlier run has written it: one output it had then, and that is in the stream.
+   */
+  pass(position: SourcePosition): { readonly before: SourcePosition } | undefined {
+    const before = this.#progress.position;
+    this.#progress = { position };
+    return this.#takeStored(this.#options.origin.sequenceOf(position)) ? undefined : { before };
+  }
+
+  /** Throws CAPABILITY_MISSING where the stream has no room for it. */
+  createStage(position: SourcePosition, outputs: readonly StagedOutput[]): Stage {
+    const { origin, room } = this.#options;
+    return Stage.create({ input: origin.sequenceOf(position), position }, outputs, 1, room);
+  }
+
   async openUp(): Promise<void> {
-    if (!this.isOpen) await this.#write({});
+    if (!this.isOpen) await this.#write(this.#progress, this.#opened());
+  }
+
+  /** Writes a stage; everything up to `before` is confirmed. The outputs of it come next. */
+  async stage(stage: Stage, before: SourcePosition): Promise<void> {
+    for (const [i, piece] of stage.pieces.entries()) {
+      const progress = { position: before, staged: stage.at(i + 1, 0) };
+      await this.#write(progress, this.#foundBehind() ?? this.#opened(), { piece });
+      stage.first ??= this.#fence;
+    }
+  }
+
+  /** Tells that a stage found in the stream is finished, once all of it is confirmed. */
+  async settle(): Promise<void> {
+    this.#forgetPassed();
+    await this.#write(this.#progress, this.#foundBehind());
   }
 
   /** Tells the position, and that nothing lies beyond it, unless the next rows wait already. */
   async tell({ checkpointId, final }: Barrier): Promise<void> {
     this.#checkpoint = checkpointId;
     this.#forgetPassed();
-    const busy = this.#withinBatch && !final ? {} : undefined;
-    // What was found behind an older record is still to be found there.
-    const { replaced = 0, ...found } = this.#open ?? {};
-    const open = this.#stored.size > 0 ? { ...found, replaced: replaced + 1 } : busy;
+    const open = this.#foundBehind() ?? (this.#withinBatch && !final ? this.#opened() : undefined);
     const moved = this.#progress.position !== this.#told.position;
     const opens = (open === undefined) !== (this.#open === undefined);
-    if (moved || opens) await this.#write(open, final);
+    if (moved || opens) await this.#write(this.#progress, open, { final });
   }
 
   /** Rejects with FENCED when somebody else has claimed the split. */
   async assertMine(): Promise<void> {
     await readOwnProgress(this.#options, this.#fence);
+  }
+
+  #opened(): OpenEnd {
+    return this.#options.deterministic ? {} : { whole: true };
+  }
+
+  /** What was found behind an older record is still to be found there. */
+  #foundBehind(): OpenEnd | undefined {
+    if (this.#stored.size === 0) return undefined;
+    const { replaced = 0, ...found } = this.#open ?? {};
+    return { ...found, replaced: replaced + 1 };
+  }
+
+  #takeStored(input: number): boolean {
+    const before = this.#stored.size;
+    if (before === 0) return false;
+    for (const output of this.#stored) if (output.startsWith(`${input}:`)) this.#stored.delete(output);
+    return this.#stored.size < before;
   }
 
   #fenceAt(seq: number): void {
@@ -129,17 +168,20 @@ export class FencedLane {
   }
 
   /** Writes a record where the last one is. Whether an unanswered attempt was stored is read, not guessed. */
-  async #write(open: OpenEnd | undefined, final = false): Promise<void> {
+  async #write(
+    progress: Progress,
+    open: OpenEnd | undefined,
+    { final = false, piece }: { readonly final?: boolean; readonly piece?: Uint8Array } = {},
+  ): Promise<void> {
     const { link, place, config, ackTimeoutMs, watch, signal } = this.#options;
     const { stream, subject } = place;
     // At once: who comes next must not take the record before for the last one.
     this.#open = open;
     this.#commit += 1;
-    const told = this.#progress;
-    const payload = encodeProgress(this.#record(final && open === undefined));
+    const payload = encodeProgress(this.#record(progress, final && open === undefined), piece);
     for (let attempt = 0; ; attempt++) {
       await link.whenConnected(signal);
-      const headers = `${progressHeaders(config)}Nats-Expected-Last-Subject-Sequence: ${this.#fence}\r\n`;
+      const headers = `${progressHeaders(config, progress.staged)}Nats-Expected-Last-Subject-Sequence: ${this.#fence}\r\n`;
       try {
         const options = { link, stream, timeoutMs: ackTimeoutMs, signal };
         this.#fenceAt(await requestAck({ subject, payload, headers }, options));
@@ -156,28 +198,19 @@ export class FencedLane {
       await abortable(sleep(commitBackoffMs(attempt)), signal);
     }
     watch.answered();
-    this.#told = told;
+    this.#told = progress;
   }
 
-  #record(final: boolean): ProgressRecord {
-    const { claim } = this.#options;
-    const { part, position } = this.#progress;
+  #record({ position, part, staged }: Progress, final: boolean): ProgressRecord {
     return {
-      ...claim.record,
+      ...this.#options.claim.record,
       commit: this.#commit,
       checkpoint: this.#checkpoint,
       position,
       part,
+      staged,
       open: this.#open,
       ...(final ? { final } : {}),
     };
   }
-}
-
-function severalOutputs(input: number): ConnectorError {
-  return new ConnectorError(
-    "CAPABILITY_MISSING",
-    `input ${input} has several outputs, which are stored one by one, and its transform is not deterministic: after a crash between two of them the rest could contradict the first; set allow_atomic on the stream (server 2.12 or later), or make the transform deterministic`,
-    { context: { sequence: input } },
-  );
 }

@@ -12,11 +12,16 @@ import type { DedupeWindow } from "./dedupe-window.js";
 import type { FencedLane } from "./fenced-lane.js";
 import { headerBlock } from "./header-block.js";
 import { undeclaredSplit } from "./resumption.js";
+import type { Stage } from "./stage.js";
+import type { StagedOutput } from "./stage-codec.js";
+import type { StageCollector } from "./stage-collector.js";
 
 export interface FencedPublisherOptions {
   readonly acked: AckedPublisher;
   /** By split. */
   readonly lanes: ReadonlyMap<string, FencedLane>;
+  /** Of a transform that is not deterministic: keeps the outputs of an input together, since several are staged. */
+  readonly together: StageCollector | undefined;
   readonly window: DedupeWindow;
   /** Aborted at the end: it ends every wait of the lanes. */
   readonly stop: AbortController;
@@ -38,9 +43,22 @@ export class FencedPublisher implements Publisher {
   /** Records that are being written. */
   #telling: Promise<void> | undefined;
   #failure: ConnectorError | undefined;
+  /** Whose outputs are kept together; `index` is the row of the first. */
+  #input: { readonly position: SourcePosition; readonly index: number } | undefined;
 
   constructor(options: FencedPublisherOptions) {
     this.#options = options;
+  }
+
+  /** Publishes what is missing of a stage that an earlier run has not finished. */
+  finishStage(lane: FencedLane, stage: Stage): void {
+    const { acked } = this.#options;
+    lane.end(stage.position);
+    void this.#tell(async () => {
+      await this.#publishStaged(lane, stage);
+      await acked.delivered();
+      await lane.settle();
+    });
   }
 
   get hasRoom(): boolean {
@@ -72,14 +90,20 @@ export class FencedPublisher implements Publisher {
     position: SourcePosition,
     index: number,
   ): void {
-    const { acked, window } = this.#options;
-    const lines = this.#lane?.linesOf(position, index);
-    if (lines === undefined) return;
-    if (acked.inFlight === 0) window.allConfirmed();
-    acked.add(subject, payload, headerBlock(this.#store, lines, headers));
+    const { together } = this.#options;
+    if (together === undefined) {
+      this.#publish({ subject, payload, headers }, this.#lane?.linesOf(position, index));
+      return;
+    }
+    if (this.#input?.position !== position) {
+      this.#release();
+      this.#input = { position, index };
+    }
+    together.add({ subject, payload, headers }, position);
   }
 
   end({ end }: RecordBatch): void {
+    this.#release();
     this.#lane?.end(end);
   }
 
@@ -100,6 +124,47 @@ export class FencedPublisher implements Publisher {
   close(): void {
     this.#options.acked.close();
     this.#options.stop.abort(new ConnectorError("CLOSED", "the sink is closed"));
+  }
+
+  /** The outputs of an input are all known. */
+  #release(): void {
+    const { together, acked } = this.#options;
+    const input = this.#input;
+    const lane = this.#lane;
+    if (input === undefined || lane === undefined || together === undefined) return;
+    this.#input = undefined;
+    const outputs = together.take();
+    const { position, index } = input;
+    const passed = lane.pass(position);
+    if (passed === undefined) return;
+    if (outputs.length === 1) {
+      const publish = (): void => this.#publish(outputs[0] as StagedOutput, lane.linesOf(position, index));
+      if (this.#telling === undefined) publish();
+      else void this.#tell(async () => publish());
+      return;
+    }
+    const stage = lane.createStage(position, outputs);
+    void this.#tell(async () => {
+      await acked.delivered();
+      await lane.stage(stage, passed.before);
+      await this.#publishStaged(lane, stage);
+    });
+  }
+
+  async #publishStaged(lane: FencedLane, stage: Stage): Promise<void> {
+    const { acked } = this.#options;
+    for (const [i, output] of stage.outputs.entries()) {
+      if (!acked.hasRoom) await acked.room();
+      this.#publish(output, lane.linesOf(stage.position, i));
+    }
+  }
+
+  /** Nothing for an output that is in the stream already. */
+  #publish({ subject, payload, headers }: StagedOutput, lines: string | undefined): void {
+    if (lines === undefined) return;
+    const { acked, window } = this.#options;
+    if (acked.inFlight === 0) window.allConfirmed();
+    acked.add(subject, payload, headerBlock(this.#store, lines, headers));
   }
 
   /** One after the other; a failure is the publisher's. */

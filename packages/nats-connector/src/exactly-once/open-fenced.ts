@@ -1,4 +1,4 @@
-import type { ConnectorError, SourcePosition } from "@x/connector-api";
+import { ConnectorError, type SourcePosition } from "@x/connector-api";
 import { openAckedPublisher } from "../sink/open-acked-publisher.js";
 import type { Attached } from "../sink/sink-operator.js";
 import { readSinkStream } from "../sink/target-stream.js";
@@ -7,7 +7,11 @@ import { DedupeWindow } from "./dedupe-window.js";
 import { FencedLane } from "./fenced-lane.js";
 import { FENCED_HEADER_BYTES, FencedPublisher } from "./fenced-publisher.js";
 import { type ExactlyOnceSetting, type ExactlyOnceTarget, watchTarget } from "./open-exactly-once.js";
+import type { Claim, ProgressPlace } from "./progress-log.js";
 import { readBehind } from "./read-behind.js";
+import { readStage } from "./read-stage.js";
+import { roomForStage, type Stage } from "./stage.js";
+import { StageCollector } from "./stage-collector.js";
 
 /** Claims every split, and reads what earlier runs have written beyond their progress. */
 export async function openFenced(
@@ -22,17 +26,25 @@ export async function openFenced(
   const window = new DedupeWindow(stream, (config.duplicate_window ?? 0) / 1e6);
   const lanes = new Map<string, FencedLane>();
   const committed = new Map<string, SourcePosition>();
+  const unfinished: { readonly lane: FencedLane; readonly stage: Stage }[] = [];
   let names = 0;
   let gone = (error: ConnectorError): void => stop.abort(error);
   for (const [split, subject] of progress) {
     const { place, claim } = await claimLane(setting, { split, subject, mode: "fenced-msgid", config, signal });
-    const { position } = claim.progress;
-    if (position !== null) committed.set(split, position);
     const stored = await readBehind(link, place, claim, origin, window, signal);
+    const { staged } = claim.progress;
+    const ofStage = [...stored].filter((output) => staged !== undefined && output.startsWith(`${staged.input}:`));
+    if (stored.size > ofStage.length) assertSameKind(place, claim, deterministic);
+    const stage = await readStage(link, place, claim, signal, ofStage.length);
+    const { position } = stage ?? claim.progress;
+    if (position !== null) committed.set(split, position);
     logger.debug({ split, stored: stored.size }, "looked for outputs beyond the position");
     const watch = watchTarget(setting, subject, (error) => gone(error));
-    const lane = { link, place, config, claim, stored, origin, deterministic, ackTimeoutMs, watch, signal };
-    lanes.set(split, new FencedLane(lane));
+    const room = roomForStage(link, place, config, claim);
+    const common = { link, place, config, claim, origin, deterministic, ackTimeoutMs, watch, signal };
+    const lane = new FencedLane({ ...common, stored, room });
+    lanes.set(split, lane);
+    if (stage !== undefined) unfinished.push({ lane, stage });
     names = Math.max(names, subject.length + split.length + (claim.record.ids?.length ?? 0));
   }
   const acked = await openAckedPublisher(
@@ -54,7 +66,20 @@ export async function openFenced(
     },
     signal,
   );
-  const publisher = new FencedPublisher({ acked, lanes, window, stop });
+  const together = deterministic ? undefined : new StageCollector(origin.sequenceOf);
+  const publisher = new FencedPublisher({ acked, lanes, window, stop, together });
   gone = (error) => publisher.fail(error);
+  for (const { lane, stage } of unfinished) publisher.finishStage(lane, stage);
   return { publisher, committed, addedBytes: FENCED_HEADER_BYTES + stream.length + names };
+}
+
+/** Whether an output found behind the progress is all of its input is known by what had written it. */
+function assertSameKind({ identity, stream, subject }: ProgressPlace, { record }: Claim, deterministic: boolean): void {
+  if ((record.open?.whole === true) === !deterministic) return;
+  const [was, is] = deterministic ? ["not deterministic", "is"] : ["deterministic", "is not"];
+  throw new ConnectorError(
+    "PROGRESS_MISMATCH",
+    `pipeline "${identity.pipeline}" was stopped by force while its transform was ${was}, and now it ${is}, so what it had written of an input cannot be taken up: let it run once more as it was, and end it by a signal`,
+    { context: { pipeline: identity.pipeline, stream, subject } },
+  );
 }

@@ -67,7 +67,12 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   if (isFit && soleWriter !== undefined && unfitForIds.length === 0) {
     const because =
       "each output has an id and expects that nobody has taken over; what lies behind the progress is read";
-    return { mode: "fenced-msgid", because, progress, notes: [...notes, ...notesOnIds(request)] };
+    return {
+      mode: "fenced-msgid",
+      because,
+      progress,
+      notes: [...notes, ...notesOnIds(request), ...notesOnStages(request, "fenced-msgid")],
+    };
   }
   const reasons = [...closed];
   if (!server.atomicBatches) reasons.push(`server ${server.version} has no atomic batches`);
@@ -181,8 +186,8 @@ function remediesOf(
 
 /** What of an input whose rows differ each time is staged; undefined where nothing is. */
 export function whatIsStaged(mode: ExactlyOnceMode, deterministic: boolean | undefined): string | undefined {
-  if (deterministic !== false || mode === "fenced-msgid") return undefined;
-  if (mode === "chain") return "an input with several outputs";
+  if (deterministic !== false) return undefined;
+  if (mode !== "atomic") return "an input with several outputs";
   return "an input with more outputs than one transaction takes (999, or 8 MiB)";
 }
 

@@ -228,9 +228,9 @@ function nextClaim(
 }
 
 /** A claim replaces the record, but not what may lie behind it. */
-function stillOpen({ after, since, replaced = 0 }: OpenEnd, { seq, timeMs }: StoredProgress): OpenEnd {
-  if (after === undefined) return { after: seq, since: timeMs };
-  return { after, since, replaced: replaced + 1 };
+function stillOpen({ after, since, replaced = 0, whole }: OpenEnd, { seq, timeMs }: StoredProgress): OpenEnd {
+  if (after === undefined) return { after: seq, since: timeMs, whole };
+  return { after, since, replaced: replaced + 1, whole };
 }
 
 /** A whole stage has to be finished; one that is not whole is forgotten. */

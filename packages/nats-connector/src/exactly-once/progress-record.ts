@@ -72,6 +72,8 @@ export interface OpenEnd {
   readonly since?: number | undefined;
   /** How many records lay behind `after` and were replaced, which leaves no trace of them where rollups are allowed. */
   readonly replaced?: number | undefined;
+  /** Outputs of a transform that is not deterministic: of each input all are there or none, but for one that is staged. */
+  readonly whole?: boolean | undefined;
 }
 
 const sequence = z.int().min(0);
@@ -100,7 +102,10 @@ const record = z.object({
   broken: z.boolean().optional(),
   ids: z.string().optional(),
   open: z
-    .object({ after: sequence.optional(), since: z.number().optional(), replaced: sequence.optional() })
+    .object({
+      ...{ after: sequence.optional(), since: z.number().optional(), replaced: sequence.optional() },
+      whole: z.boolean().optional(),
+    })
     .optional(),
 });
 

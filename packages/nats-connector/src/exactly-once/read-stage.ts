@@ -13,14 +13,15 @@ const RETRY_MS = 100;
 /**
  * The stage that a claim has found unfinished, as the stream's leader has it; undefined when there is none, or when it is
  * gone and nothing of it was published: then the transform may run again. Rejects with PROGRESS_MISMATCH when it is
- * gone and some of its outputs are in the stream. `shown`: how many, where progress does not say.
+ * gone and some of its outputs are in the stream. `found`: how many are, where progress does not say; removed ones may
+ * have been there as well.
  */
 export async function readStage(
   link: OpenConnection,
   place: ProgressPlace,
   { progress: { staged } }: Claim,
   signal: AbortSignal,
-  shown = staged?.shown ?? 0,
+  found?: number,
 ): Promise<Stage | undefined> {
   if (staged === undefined) return undefined;
   for (let read = 1; ; read++) {
@@ -29,8 +30,8 @@ export async function readStage(
     if (read === READS) break;
     await abortable(sleep(RETRY_MS), signal);
   }
-  if (shown === 0) return undefined;
-  throw stageGone(place, staged, shown);
+  if (found === undefined && staged.shown === 0) return undefined;
+  throw stageGone(place, staged, found ?? staged.shown);
 }
 
 /** Undefined when one is missing. */

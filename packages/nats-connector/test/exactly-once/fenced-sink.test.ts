@@ -249,12 +249,4 @@ describe("a start with ids refuses", () => {
     await third.sink.close();
     expect(await notes(observer)).toEqual(expected(30));
   });
-
-  it("several outputs of an input that may come otherwise next time", async () => {
-    const worker = await open(server.url, { deterministic: false });
-    await worker.write(inputs(1, 3));
-    await worker.flush();
-    await expect(worker.write(inputs(4, 4, () => 2))).rejects.toMatchObject({ code: "CAPABILITY_MISSING" });
-    await worker.sink.close();
-  });
 });

@@ -63,8 +63,10 @@ describe("exactly once is kept", () => {
     expect(notesOf({})).not.toContain("staged");
     expect(notesOf({ deterministic: true })).not.toContain("staged");
     expect(notesOf({ deterministic: false })).toMatch(/999, or 8 MiB\) is staged on the progress subject/);
-    const chain = { stream: {}, table: { soleWriter: true }, deterministic: false };
-    expect(notesOf(chain)).toContain("an input with several outputs is staged");
+    for (const soleWriter of [true, false]) {
+      const one = notesOf({ stream: {}, table: { soleWriter }, deterministic: false });
+      expect(one).toContain("an input with several outputs is staged");
+    }
     const bounded = { ...atomic, max_msgs_per_subject: 7 };
     expect(notesOf({ deterministic: false, stream: bounded })).toContain("max_msgs_per_subject (7)");
   });

@@ -207,7 +207,7 @@ describe("in the middle of a stage", () => {
       kill[Symbol.dispose]();
       const pieces = await stagingOf(observer);
       expect(pieces.length).toBeGreaterThan(2);
-      await observer.api("STREAM.MSG.DELETE.OUT", { seq: pieces[1] });
+      await observer.api("STREAM.MSG.DELETE.OUT", { seq: pieces[0] });
       if (parts === 0) {
         const second = await open();
         expect(nextOf(second)).toBe(2);
