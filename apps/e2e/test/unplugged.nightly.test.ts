@@ -46,6 +46,8 @@ test("unplugged under load: memory stays flat, nothing is lost, and it resumes b
     worst = Math.max(worst, memoryOf(pid));
   }
   expect(running.child.exitCode).toBeNull();
+  const said = running.stdout().trimEnd().split("\n").at(-1) ?? "";
+  expect(JSON.parse(said).pipelines[0].awayMs).toBeGreaterThan(OUTAGE_MS / 2);
   expect(worst - before).toBeLessThan(64);
 
   await proxy.refuse(false);

@@ -33,7 +33,9 @@ export type InferColumns<Columns extends Readonly<Record<string, string>>> = {
 
 /** The value type of one column text, `null` included unless NOT NULL. */
 export type InferColumn<Text extends string> =
-  Uppercase<Trim<Text>> extends `STRUCT<${string}` ? StructColumn<Trim<Text>> : PlainColumn<Uppercase<Trim<Text>>>;
+  Uppercase<Trim<Text>> extends `STRUCT<${string}` | `STRUCT${Space}<${string}`
+    ? StructColumn<Trim<Text>>
+    : PlainColumn<Squeeze<Uppercase<Trim<Text>>>>;
 
 type PlainColumn<Text extends string> = Text extends `${infer Type} NOT NULL${string}`
   ? PlainType<Trim<BeforeMetadata<Type>>>
@@ -149,5 +151,18 @@ type Count<
 > = Text extends `${string}${Char}${infer Rest}` ? Count<Rest, Char, [...Found, 0]> : Found["length"];
 
 type Space = " " | "\n" | "\t" | "\r";
+
+/** One space for any number of blanks, and none before a bracket. */
+type Squeeze<Text extends string> = Replace<
+  Replace<Replace<Replace<Replace<Replace<Text, "\n", " ">, "\t", " ">, "\r", " ">, "  ", " ">, " (", "(">,
+  " [",
+  "["
+>;
+
+type Replace<
+  Text extends string,
+  From extends string,
+  To extends string,
+> = Text extends `${infer Head}${From}${infer Tail}` ? Replace<`${Head}${To}${Tail}`, From, To> : Text;
 
 type Trim<Text extends string> = Text extends `${Space}${infer Rest}` | `${infer Rest}${Space}` ? Trim<Rest> : Text;

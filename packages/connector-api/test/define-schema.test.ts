@@ -40,6 +40,12 @@ describe("defineSchema", () => {
     expectTypeOf<InferColumn<"TIMESTAMP(9)">>().toEqualTypeOf<bigint | null>();
     expectTypeOf<InferColumn<"JSON NOT NULL">>().toEqualTypeOf<JsonValue>();
     expectTypeOf<InferColumn<"GEOMETRY">>().toEqualTypeOf<RowValue>();
+    expectTypeOf<InferColumn<"bigint   unsigned\n\tNOT  NULL">>().toEqualTypeOf<number | bigint>();
+    expectTypeOf<InferColumn<"TIMESTAMP (6) NOT NULL">>().toEqualTypeOf<bigint>();
+    expectTypeOf<InferColumn<"DECIMAL (10, 2)">>().toEqualTypeOf<string | null>();
+    expectTypeOf<InferColumn<"TEXT [] NOT NULL">>().toEqualTypeOf<(string | null)[]>();
+    expectTypeOf<InferColumn<"struct <a INT  NOT NULL> NOT NULL">>().toEqualTypeOf<{ a: number }>();
+    expectTypeOf<InferColumn<"TEXT  METADATA  FROM 'a  b'  NOT  NULL">>().toEqualTypeOf<string>();
   });
 
   it("infers the other spellings and the types that hold texts", () => {

@@ -81,7 +81,7 @@ class Pipeline {
 
   get checkpointAgeMs(): number | undefined {
     const { coordinator } = this.#run;
-    return coordinator && coordinator.completed > 0 ? Date.now() - coordinator.completedAt : undefined;
+    return coordinator && coordinator.completed > 0 ? performance.now() - coordinator.completedAt : undefined;
   }
 
   async run(): Promise<PipelineSummary> {

@@ -1,5 +1,5 @@
 import { type Checkpoint, type CheckpointStore, ConnectorError, memoryCheckpoints } from "@x/connector-api";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { startPipeline } from "../src/index.js";
 import { CountingSource } from "./counting-source.js";
 import { RecordingSink } from "./recording-sink.js";
@@ -257,4 +257,22 @@ describe("a pipeline", () => {
     expect(sink.written).toEqual(oneTo(2500));
     expect((await checkpoints.latest("p", () => {}))?.splits["0"]).toMatchObject({ position: 2500 });
   });
+});
+
+test("the age of a checkpoint does not follow a clock that is set", async () => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  try {
+    const sink = new RecordingSink();
+    const source = new CountingSource(1e9);
+    const pipeline = startPipeline({ name: "p", source, sink, checkpoints: memoryCheckpoints() });
+    await expect.poll(() => sink.written.length).toBeGreaterThan(0);
+    vi.setSystemTime(Date.now() - 3_600_000);
+    expect(pipeline.checkpointAgeMs).toBeGreaterThanOrEqual(0);
+    vi.setSystemTime(Date.now() + 7_200_000);
+    expect(pipeline.checkpointAgeMs).toBeLessThan(3_600_000);
+    pipeline.stop();
+    await pipeline.finished;
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -102,7 +102,8 @@ function liveLine(pipeline: RunningPipeline, before: Sample, now: Sample, column
 }
 
 function awayFor(since: number | undefined): number | undefined {
-  return since === undefined ? undefined : Date.now() - since;
+  // The clock may be set back meanwhile.
+  return since === undefined ? undefined : Math.max(0, Date.now() - since);
 }
 
 function rate(rows: number, seconds: number): string {

@@ -14,7 +14,7 @@ export interface Differences {
   readonly reordered: number;
   /** Found, of an input that should have made none. */
   readonly unexpected: number;
-  /** Found, of an input that is gone or not in the range: nothing can be said of it. */
+  /** Found, of an input that is gone, or as one outside of the range makes it: nothing can be said of it. */
   readonly unverifiable: number;
   /** The first of each kind, for people. */
   readonly examples: {
@@ -35,6 +35,8 @@ export interface Tally<Id> {
   expect(id: Id): void;
   /** In the order of the sink. */
   found(id: Id): void;
+  /** After all that is found: an input outside of the range makes such an output, too. */
+  beyond?(id: Id): void;
   differences(): Differences;
   /** Everything counted so far, to go on with later. */
   save(): object;

@@ -17,6 +17,8 @@ export class KeyTally implements Tally<string> {
   #expected = 0;
   #found = 0;
   #highest = -1;
+  /** Outputs that inputs outside of the range make of keys that were found too often. */
+  readonly #beyond = new Map<string, number>();
 
   constructor(ordered: boolean, saved?: object) {
     this.#ordered = ordered;
@@ -57,19 +59,25 @@ export class KeyTally implements Tally<string> {
     this.#highest = Math.max(this.#highest, known.place);
   }
 
+  beyond(key: string): void {
+    const { expected, found } = this.#keys.get(key) ?? { expected: 0, found: 0 };
+    if (found > expected) this.#beyond.set(key, (this.#beyond.get(key) ?? 0) + 1);
+  }
+
   differences(): Differences {
-    const totals = { lost: 0, duplicated: 0, unexpected: 0 };
+    const totals = { lost: 0, duplicated: 0, unexpected: 0, unverifiable: 0 };
     const examples = { lost: [] as string[], duplicated: [] as string[], unexpected: [] as string[] };
     for (const [key, { expected, found }] of this.#keys) {
       const kind = expected === 0 ? "unexpected" : found < expected ? "lost" : "duplicated";
-      const count = Math.abs(found - expected);
+      const others = Math.min(Math.max(0, found - expected), this.#beyond.get(key) ?? 0);
+      const count = Math.abs(found - expected) - others;
+      totals.unverifiable += others;
       totals[kind] += count;
       if (count > 0 && examples[kind].length < MAX_EXAMPLES) examples[kind].push(key);
     }
     return {
       ...{ inputs: this.#inputs, expected: this.#expected, found: this.#found, reordered: this.#reorderedCount },
       ...totals,
-      unverifiable: 0,
       examples: { ...examples, reordered: this.#reordered },
     };
   }

@@ -10,13 +10,13 @@ const BLOCK = 65_536;
 
 interface Block {
   /** 0: not read; else one more than the outputs that are expected of the input. */
-  readonly expected: Uint16Array;
+  readonly expected: Uint32Array;
   /** How often the first output was found. */
   readonly found: Uint16Array;
 }
 
 /**
- * Counts by source sequence and index: four bytes per input, whatever its size, so that a hundred million inputs fit in
+ * Counts by source sequence and index: six bytes per input, whatever its size, so that a hundred million inputs fit in
  * memory. Later outputs of one input are rare and counted in a map.
  */
 export class LineageTally implements Tally<LineageId> {
@@ -122,7 +122,7 @@ export class LineageTally implements Tally<LineageId> {
 
   #restore({ blocks, later, examples, counts }: Saved): void {
     for (const [number, expected, found] of blocks as [number, string, string][]) {
-      this.#blocks.set(number, { expected: unpack(expected), found: unpack(found) });
+      this.#blocks.set(number, { expected: new Uint32Array(unpack(expected)), found: new Uint16Array(unpack(found)) });
     }
     for (const [id, count] of later as [string, number][]) this.#later.set(id, count);
     this.#examples.reordered.push(...examples);
@@ -133,7 +133,7 @@ export class LineageTally implements Tally<LineageId> {
     const number = Math.floor(sequence / BLOCK);
     let block = this.#blocks.get(number);
     if (block === undefined) {
-      block = { expected: new Uint16Array(BLOCK), found: new Uint16Array(BLOCK) };
+      block = { expected: new Uint32Array(BLOCK), found: new Uint16Array(BLOCK) };
       this.#blocks.set(number, block);
     }
     return block;
@@ -147,11 +147,11 @@ interface Saved {
   readonly counts: readonly number[];
 }
 
-function pack(numbers: Uint16Array): string {
+function pack(numbers: Uint16Array | Uint32Array): string {
   return Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength).toString("base64");
 }
 
-function unpack(text: string): Uint16Array {
-  const bytes = new Uint8Array(Buffer.from(text, "base64"));
-  return new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 2);
+/** A buffer of its own, which numbers of any size can be read from. */
+function unpack(text: string): ArrayBuffer {
+  return new Uint8Array(Buffer.from(text, "base64")).buffer;
 }

@@ -21,6 +21,8 @@ export interface OutputReader {
   plan(sink: PlannedTable): PlannedTable;
   expect(batch: RecordBatch, tally: Tally<unknown>): void;
   found(batch: RecordBatch, tally: Tally<unknown>): void;
+  /** As `expect`, of inputs outside of the range; absent where an output says which input it is of. */
+  beyond?(batch: RecordBatch, tally: Tally<unknown>): void;
   /** Throws when nothing of the pipeline was found although something is expected, and it knows why. */
   explainNothing(): void;
 }
@@ -47,6 +49,7 @@ function keyReader(schema: ConnectionSchema, key: readonly string[]): OutputRead
     plan: (sink) => sink,
     expect: ({ rows }, tally) => rows.forEach((row) => void tally.expect(keyOf(row))),
     found: ({ rows }, tally) => rows.forEach((row) => void tally.found(keyOf(row))),
+    beyond: ({ rows }, tally) => rows.forEach((row) => void tally.beyond?.(keyOf(row))),
     explainNothing() {},
   };
 }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { ConnectorError, type RecordBatch } from "@x/connector-api";
+import { ConnectorError, type RecordBatch, type Transform } from "@x/connector-api";
 import { type OpenScript, withScript } from "../open-script.js";
 import type { Output } from "../output.js";
 import { pickPipeline } from "../pick-pipeline.js";
@@ -107,7 +107,7 @@ interface Counting {
   readonly file: string | undefined;
 }
 
-/** Both walks, one after the other. False when a signal ended it before its end. */
+/** One walk after the other. False when a signal ended it before its end. */
 async function count(counting: Counting): Promise<boolean> {
   const { pipeline, sink, script, range, reader, tally, saved, of, file } = counting;
   let nextInput = saved?.nextInput ?? range.from;
@@ -119,7 +119,6 @@ async function count(counting: Counting): Promise<boolean> {
   const inputs = { ...(nextInput === undefined ? {} : { from: { sequence: nextInput } }), ...toOf(range.to) };
   if (nextOutput === 0 && (range.to === undefined || (nextInput ?? 0) <= range.to)) {
     const source = replay(pipeline.source, inputs, "input");
-    const transform = pipeline.query.engine === "identity" ? undefined : pipeline.query.createTransform();
     const seen = (batch: RecordBatch): void => {
       for (const [i, position] of batch.positions.entries()) {
         // Rows of one input share its position.
@@ -128,7 +127,7 @@ async function count(counting: Counting): Promise<boolean> {
     };
     const { stopped, error } = await walk({
       ...{ name: "verify-input", source, logger: script.logger },
-      transform: observing(transform, seen),
+      transform: observing(transformOf(pipeline), seen),
       take: (batch) => reader.expect(batch, tally),
       passed(last) {
         nextInput = last + 1;
@@ -149,7 +148,35 @@ async function count(counting: Counting): Promise<boolean> {
     },
   });
   if (error !== undefined) throw error;
-  return !stopped;
+  return !stopped && (await countBeyond(counting));
+}
+
+/**
+ * What goes on meanwhile, or was left out, makes rows of the same sink: the inputs outside of the range are read for their
+ * keys, behind the outputs, so that each row found has its input. Not kept: an interrupted one begins anew.
+ */
+async function countBeyond({ pipeline, script, range, reader, tally }: Counting): Promise<boolean> {
+  const take = reader.beyond;
+  if (take === undefined) return true;
+  const ranges = [
+    ...(range.from === undefined ? [] : [{ to: range.from - 1 }]),
+    ...(range.to === undefined ? [] : [{ from: { sequence: range.to + 1 } }]),
+  ];
+  for (const each of ranges) {
+    const { stopped, error } = await walk({
+      ...{ name: "verify-beyond", source: replay(pipeline.source, each, "input"), logger: script.logger },
+      transform: transformOf(pipeline),
+      take: (batch) => take(batch, tally),
+      passed() {},
+    });
+    if (error !== undefined) throw error;
+    if (stopped) return false;
+  }
+  return true;
+}
+
+function transformOf({ query }: PlannedPipeline): Transform | undefined {
+  return query.engine === "identity" ? undefined : query.createTransform();
 }
 
 const toOf = (to: number | undefined): { readonly to?: number } => (to === undefined ? {} : { to });

@@ -160,3 +160,22 @@ describe.each([
     expect(second.differences()).toEqual(whole.differences());
   });
 });
+
+test("KeyTally: what inputs outside of the range make is neither repeated nor unexpected", () => {
+  const tally = new KeyTally(true);
+  for (const key of ["a", "b"]) tally.expect(key);
+  for (const key of ["a", "b", "b", "c", "c", "d"]) tally.found(key);
+  // Inputs behind the range make b once, c once, and e, which has not come out yet.
+  for (const key of ["b", "c", "e"]) tally.beyond(key);
+  expect(tally.differences()).toMatchObject({ lost: 0, duplicated: 0, unexpected: 2, unverifiable: 2, found: 6 });
+});
+
+test("LineageTally: an input of more lines than 16 bits count, also after it was kept", () => {
+  const lines = 70_000;
+  const tally = new LineageTally(true);
+  tally.input(7);
+  for (let index = 0; index < lines; index++) tally.expect({ sequence: 7, index });
+  const again = new LineageTally(true, JSON.parse(JSON.stringify(tally.save())));
+  for (let index = 0; index < lines; index++) again.found({ sequence: 7, index });
+  expect(again.differences()).toMatchObject({ expected: lines, found: lines, lost: 0, duplicated: 0, unexpected: 0 });
+});
