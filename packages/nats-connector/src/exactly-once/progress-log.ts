@@ -3,6 +3,7 @@ import { abortable, ConnectorError, type Identity, isConnectorError } from "@x/c
 import type { StreamConfig } from "../jetstream/api.js";
 import { isTransient, isWrongLastSequence } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
+import { answerWithin } from "../sink/target-stream.js";
 import {
   type ExactlyOnceMode,
   encodeProgress,
@@ -50,6 +51,8 @@ const RACES = 1;
 const CLAIM_RETRY_MS = 20;
 const RETRY_MS = 100;
 const LAST_RETRY_MS = 2000;
+const FIRST_PATIENCE_MS = 500;
+const LAST_PATIENCE_MS = 5000;
 /** Answers in a row that there is no such stream, or no progress, before it is believed: a restarted server is still finding its own. */
 const SUSPICIOUS = 3;
 
@@ -97,7 +100,9 @@ export async function readProgressPatiently(
   for (let attempt = 0, missing = 0; ; attempt++) {
     await link.whenConnected(signal);
     try {
-      return await readProgress(link, place, signal);
+      // What is asked while a server is still finding its streams is lost, and must not cost a whole timeout.
+      const patienceMs = Math.min(LAST_PATIENCE_MS, FIRST_PATIENCE_MS * 2 ** attempt);
+      return await answerWithin(patienceMs, signal, (signal) => readProgress(link, place, signal));
     } catch (error) {
       missing = isConnectorError(error) && error.code === "STREAM_NOT_FOUND" ? missing + 1 : 0;
       if (signal.aborted || (!isTransient(error) && (missing === 0 || missing >= SUSPICIOUS))) throw error;

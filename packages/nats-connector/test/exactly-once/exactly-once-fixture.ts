@@ -12,6 +12,7 @@ import {
   type SplitState,
   silentLogger,
 } from "@x/connector-api";
+import { replyToken } from "../../src/jetstream/ack-reply.ts";
 import { sequenceOf } from "../../src/jetstream/position.ts";
 import { createTransactionalSink } from "../../src/sink/transactional-sink.ts";
 import type { JetStreamSinkTable } from "../../src/table-config.ts";
@@ -139,26 +140,15 @@ export async function messageIds(observer: Observer, stream = "OUT"): Promise<st
 }
 
 async function messages(observer: Observer, stream: string): Promise<(Stored & { text: string; id: string })[]> {
-  // Waits for a server that comes back.
-  await observer.stateOf(stream);
-  const consumer = await observer.client.jetstream().consumers.get(stream);
-  const { num_pending } = await consumer.info();
-  const found: (Stored & { text: string; id: string })[] = [];
-  if (num_pending === 0) return found;
-  for await (const message of await consumer.consume({ max_messages: 5000 })) {
+  const stored = await observer.messagesOf(stream);
+  return stored.map((message) => {
+    const { subject, reply, headers } = message;
+    const seq = Number(replyToken(reply, 1));
     // Without the piece of a stage behind it.
     const [text = ""] = message.string().split("\n", 1);
-    const { note = "" } = message.subject.includes("__progress") ? {} : message.json<{ note?: string }>();
-    found.push({
-      seq: message.seq,
-      subject: message.subject,
-      note,
-      text,
-      id: message.headers?.get("Nats-Msg-Id") ?? "",
-    });
-    if (message.info.pending === 0) break;
-  }
-  return found;
+    const { note = "" } = subject.includes("__progress") ? {} : message.json<{ note?: string }>();
+    return { seq, subject, note, text, id: headers?.get("Nats-Msg-Id") ?? "" };
+  });
 }
 
 export const atomicStream = { name: "OUT", allow_atomic: true, allow_rollup_hdrs: true } as const;

@@ -11,7 +11,7 @@ import {
   silentLogger,
 } from "@x/connector-api";
 import type { NatsServer } from "@x/nats-testkit";
-import { connect, type Msg, type NatsConnection } from "nats";
+import { connect, createInbox, type Msg, type NatsConnection } from "nats";
 import { type OpenConnection, openConnection } from "../../src/open-connection.ts";
 import type { SinkSettings } from "../../src/sink/sink-operator.ts";
 import type { CoreSinkTable, JetStreamSinkTable } from "../../src/table-config.ts";
@@ -137,6 +137,8 @@ export interface Observer extends AsyncDisposable {
   stateOf(stream: string): Promise<{ messages: number; last_seq: number }>;
   /** The `id` of every stored message, in order of the stream. */
   idsOf(stream: string): Promise<number[]>;
+  /** Every stored message, in order of the stream. */
+  messagesOf(stream: string): Promise<Msg[]>;
 }
 
 export async function observe(url: string, user?: { user: string; pass: string }): Promise<Observer> {
@@ -155,14 +157,16 @@ export async function observe(url: string, user?: { user: string; pass: string }
   };
   const api = async (verb: string, body?: object): Promise<Record<string, unknown>> => {
     const payload = body === undefined ? undefined : JSON.stringify(body);
-    const ask = async (): Promise<Msg> => {
+    const ask = async (timeout: number): Promise<Msg> => {
       await ready();
-      return client.request(`$JS.API.${verb}`, payload, { timeout: 5000 });
+      return client.request(`$JS.API.${verb}`, payload, { timeout });
+    };
+    const askAgain = async (attempts: number): Promise<Msg> => {
+      const answer = ask(1000);
+      return attempts === 1 ? answer : answer.catch(() => askAgain(attempts - 1));
     };
     // A server that came back a moment ago answers for itself before it answers for its streams.
-    const answer = await ask().catch((error: unknown) =>
-      verb.startsWith("STREAM.INFO.") ? ask() : Promise.reject(error),
-    );
+    const answer = await (verb.startsWith("STREAM.INFO.") ? askAgain(20) : ask(5000));
     const value = answer.json<Record<string, unknown> & { error?: { description: string } }>();
     if (value.error !== undefined) throw new Error(`${verb}: ${value.error.description}`);
     return value;
@@ -184,19 +188,35 @@ export async function observe(url: string, user?: { user: string; pass: string }
       return info.state as { messages: number; last_seq: number };
     },
     async idsOf(stream) {
-      await ready();
-      const consumer = await client.jetstream().consumers.get(stream);
-      const { num_pending } = await consumer.info();
-      const ids: number[] = [];
-      if (num_pending === 0) return ids;
-      for await (const message of await consumer.consume({ max_messages: 5000 })) {
-        ids.push(message.json<{ id: number }>().id);
-        if (message.info.pending === 0) break;
-      }
-      return ids;
+      const stored = await readStream(client, api, stream);
+      return stored.map((message) => message.json<{ id: number }>().id);
     },
+    messagesOf: (stream) => readStream(client, api, stream),
     [Symbol.asyncDispose]: () => client.close(),
   };
+}
+
+/**
+ * All there is, by one pull of a consumer of its own. Not by the client's `consume`: after a server has been killed it
+ * may wait for half a minute before it reads on.
+ */
+async function readStream(client: NatsConnection, api: Observer["api"], stream: string): Promise<Msg[]> {
+  await api(`STREAM.INFO.${stream}`);
+  const config = { ack_policy: "none", deliver_policy: "all", inactive_threshold: 60e9, mem_storage: true };
+  const { name, num_pending } = await api(`CONSUMER.CREATE.${stream}`, { stream_name: stream, config });
+  const batch = Number(num_pending);
+  const found: Msg[] = [];
+  if (batch === 0) return found;
+  const inbox = createInbox();
+  const pull = client.subscribe(inbox);
+  const request = JSON.stringify({ batch, expires: 30e9 });
+  client.publish(`$JS.API.CONSUMER.MSG.NEXT.${stream}.${name}`, request, { reply: inbox });
+  for await (const message of pull) {
+    if (message.headers?.status !== undefined && message.headers.code >= 400) throw new Error(message.headers.status);
+    if (found.push(message) === batch) break;
+  }
+  pull.unsubscribe();
+  return found;
 }
 
 /** First occurrences, in order. */
