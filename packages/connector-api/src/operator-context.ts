@@ -12,6 +12,10 @@ export interface OperatorCounters {
   badRows: number;
   /** Rows lost to overflow only. */
   droppedRows: number;
+  /** Rows a sink has given up before the destination confirmed them: they may be there or not. */
+  unconfirmedRows: number;
+  /** Publishes that nobody received, where the sink is told to count them. */
+  noResponders: number;
   /** Bytes of the payloads that were handed on, as they came from the source. */
   bytesIn: number;
   /** Bytes of the payloads that the sink has written, confirmed or not. */
@@ -47,6 +51,8 @@ export function createCounters(): OperatorCounters {
   const numbers = { rowsIn: 0, rowsOut: 0, badRows: 0, droppedRows: 0, gaps: 0, reconnects: 0, away: 0 };
   return {
     ...numbers,
+    unconfirmedRows: 0,
+    noResponders: 0,
     bytesIn: 0,
     bytesOut: 0,
     lostMessages: 0,

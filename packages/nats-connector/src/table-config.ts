@@ -132,6 +132,12 @@ const coreSink = z.strictObject({
   type: kind("core-sink", "Publishes to Core subjects, without acknowledgements."),
   ...publishing,
   delivery: delivery(["at_least_once", "at_most_once"], AT_LEAST_ONCE),
+  countNoResponders: documented(
+    z.boolean().default(false),
+    "core.count_no_responders",
+    "Count what nobody receives",
+    "Counts the messages for which the server knows no subscriber, at the price of a reply subject on each.",
+  ),
 });
 export type CoreSinkTable = z.infer<typeof coreSink>;
 

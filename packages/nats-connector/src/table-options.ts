@@ -49,6 +49,11 @@ const families: readonly {
     names: ["delivery", "header.*", "lineage", "publish.max_in_flight", "publish.max_in_flight_bytes"],
   },
   {
+    kinds: ["core-sink"],
+    words: "a Core sink",
+    names: ["core.count_no_responders"],
+  },
+  {
     kinds: ["jetstream-sink"],
     words: "a JetStream sink",
     names: ["message_id", "publish.ack_timeout", "exactly_once.progress_subject", "sink.sole_writer"],
@@ -106,7 +111,8 @@ export function tableFromOptions(options: ConnectorOptions): TableConfig {
           },
         );
       }
-      return parseTable(compact({ type: kind, ...table }));
+      const countNoResponders = options.pullBool("core.count_no_responders");
+      return parseTable(compact({ type: kind, ...table, countNoResponders }));
     }
   }
 }

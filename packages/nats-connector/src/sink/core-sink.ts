@@ -17,12 +17,16 @@ export function createCoreSink(settings: SinkSettings<CoreSinkTable>): SinkOpera
     subject,
     headers: { fixed: {}, templates: table.headers, lineage: table.lineage },
     async attach(link, context, encoder) {
+      const { countNoResponders } = table;
       await warnOfStreams(link.api, subject.pattern, context);
-      if (table.delivery === "at_most_once") return { publisher: new UnconfirmedPublisher({ link, context }) };
+      if (table.delivery === "at_most_once") {
+        return { publisher: new UnconfirmedPublisher({ link, context, countNoResponders }) };
+      }
       const publisher = new FlushedPublisher({
         link,
         maxInFlight: table.maxInFlight,
         maxInFlightBytes: table.maxInFlightBytes,
+        countNoResponders,
         context,
         refuse: (error, payload) => encoder.refuse(error, { payload }),
       });

@@ -5,11 +5,14 @@ import type { OpenConnection } from "../open-connection.js";
 import { HeaderCursor } from "./encoded-headers.js";
 import { PublishWindow } from "./publish-window.js";
 import type { Publisher } from "./publisher.js";
+import { Receivers } from "./receivers.js";
 
 export interface FlushedPublisherOptions {
   readonly link: OpenConnection;
   readonly maxInFlight: number;
   readonly maxInFlightBytes: number;
+  /** Counts the messages that nobody received; one that is sent again may count again. */
+  readonly countNoResponders: boolean;
   readonly context: Pick<OperatorContext, "counters" | "logger">;
   /** Applies the bad-data policy to a message that the server of now no longer takes. Throws under `fail`. */
   readonly refuse: (error: ConnectorError, payload: Uint8Array) => void;
@@ -29,7 +32,9 @@ export class FlushedPublisher implements Publisher {
   readonly #options: FlushedPublisherOptions;
   readonly #window: PublishWindow;
   readonly #cursor = new HeaderCursor();
-  readonly #withHeaders = { headers: this.#cursor };
+  readonly #receivers: Receivers | undefined;
+  readonly #plain: { reply: string } | undefined;
+  readonly #withHeaders: { reply?: string; headers: HeaderCursor };
   readonly #stopListening: () => void;
   readonly #stop = new AbortController();
   /** The next message to send. */
@@ -47,6 +52,10 @@ export class FlushedPublisher implements Publisher {
     const { link } = options;
     this.#window = new PublishWindow(options.maxInFlight, options.maxInFlightBytes);
     this.#broken = !link.connected;
+    const { counters } = options.context;
+    if (options.countNoResponders) this.#receivers = new Receivers(link, counters, (error) => this.fail(error));
+    this.#plain = this.#receivers && { reply: this.#receivers.reply };
+    this.#withHeaders = { ...this.#plain, headers: this.#cursor };
     this.#stopListening = link.listen({
       disconnected: () => {
         this.#broken = true;
@@ -94,6 +103,7 @@ export class FlushedPublisher implements Publisher {
 
   close(): void {
     this.#stopListening();
+    this.#receivers?.close();
     this.#options.link.lost.removeEventListener("abort", this.#onLost);
     this.fail(new ConnectorError("CLOSED", "the sink is closed"));
   }
@@ -106,8 +116,8 @@ export class FlushedPublisher implements Publisher {
     if (headers !== undefined) this.#cursor.bytes = headers;
     try {
       const { client } = this.#options.link;
-      if (headers === undefined) client.publish(window.subjectAt(n), window.payloadAt(n));
-      else client.publish(window.subjectAt(n), window.payloadAt(n), this.#withHeaders);
+      const options = headers === undefined ? this.#plain : this.#withHeaders;
+      client.publish(window.subjectAt(n), window.payloadAt(n), options);
     } catch (thrown) {
       const error = fromClientError(thrown, `publish to "${window.subjectAt(n)}"`);
       if (error.code === "CONNECTION_LOST") this.#broken = true;

@@ -73,7 +73,7 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
   let publisher: Publisher | undefined;
   let writer: RowWriter | undefined;
   let letters: SinkDeadLetters | undefined;
-  let counters: OperatorContext["counters"] | undefined;
+  let host: Pick<OperatorContext, "counters" | "logger"> | undefined;
   let closed = false;
   let stopWatching = (): void => {};
 
@@ -81,7 +81,15 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
     if (part !== undefined && !closed) return part;
     throw new ConnectorError("CLOSED", `sink "${settings.name}" is ${closed ? "closed" : "not open"}`);
   };
+  const countUnconfirmed = (): void => {
+    const unconfirmed = publisher?.inFlight ?? 0;
+    if (host === undefined || unconfirmed === 0) return;
+    host.counters.unconfirmedRows += unconfirmed;
+    host.counters.inFlight = 0;
+    host.logger.warn({ unconfirmed }, `sink "${settings.name}" is closed before all it has written was confirmed`);
+  };
   const close = async (): Promise<void> => {
+    if (!closed) countUnconfirmed();
     closed = true;
     stopWatching();
     publisher?.close();
@@ -110,7 +118,7 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
         return kind.attach(connection, context, encoder, patienceMs);
       });
       publisher = attached.publisher;
-      counters = context.counters;
+      host = context;
       const { subject } = kind;
       const maxMessageBytes = messageLimit(connection, attached);
       writer = new RowWriter({ encoder, subject, headers, publisher, maxMessageBytes, counters: context.counters });
@@ -128,7 +136,7 @@ export function createSinkOperator<Table>(settings: SinkSettings<Table>, kind: S
     },
     async flush(barrier: Barrier) {
       await opened(publisher).delivered(barrier);
-      if (counters !== undefined) counters.inFlight = publisher?.inFlight ?? 0;
+      if (host !== undefined) host.counters.inFlight = publisher?.inFlight ?? 0;
       // In this order: what the server refuses only now becomes a dead letter, too.
       await letters?.delivered();
       await link?.boundary();

@@ -4,9 +4,12 @@ import { fromClientError } from "../nats-errors.js";
 import type { OpenConnection } from "../open-connection.js";
 import { HeaderCursor } from "./encoded-headers.js";
 import type { Publisher } from "./publisher.js";
+import { Receivers } from "./receivers.js";
 
 export interface UnconfirmedPublisherOptions {
   readonly link: OpenConnection;
+  /** Counts the messages that nobody received. */
+  readonly countNoResponders?: boolean;
   readonly context: Pick<OperatorContext, "counters" | "logger">;
 }
 
@@ -15,12 +18,15 @@ const ROUND_BYTES = 1024 * 1024;
 
 /**
  * At most once: a message is handed to the client and forgotten. It waits while there is no connection, and for a round
- * trip now and then (backpressure); what was under way when a connection broke is lost, logged, and not in `rowsOut`.
+ * trip now and then (backpressure); what was under way when a connection broke is lost, logged, and counted as
+ * unconfirmed.
  */
 export class UnconfirmedPublisher implements Publisher {
   readonly #options: UnconfirmedPublisherOptions;
   readonly #cursor = new HeaderCursor();
-  readonly #withHeaders = { headers: this.#cursor };
+  readonly #receivers: Receivers | undefined;
+  readonly #plain: { reply: string } | undefined;
+  readonly #withHeaders: { reply?: string; headers: HeaderCursor };
   readonly #stopListening: () => void;
   readonly #stop = new AbortController();
   #failure: ConnectorError | undefined;
@@ -34,6 +40,10 @@ export class UnconfirmedPublisher implements Publisher {
   constructor(options: UnconfirmedPublisherOptions) {
     this.#options = options;
     this.#epoch = options.link.epoch;
+    const { link, context, countNoResponders } = options;
+    if (countNoResponders) this.#receivers = new Receivers(link, context.counters, (error) => this.fail(error));
+    this.#plain = this.#receivers && { reply: this.#receivers.reply };
+    this.#withHeaders = { ...this.#plain, headers: this.#cursor };
     this.#stopListening = options.link.listen({
       refused: (error) => {
         if (error.code !== "PERMISSION_DENIED" || error.context.operation !== "publish") return;
@@ -57,8 +67,7 @@ export class UnconfirmedPublisher implements Publisher {
     const { client } = this.#options.link;
     if (headers !== undefined) this.#cursor.bytes = headers;
     try {
-      if (headers === undefined) client.publish(subject, payload);
-      else client.publish(subject, payload, this.#withHeaders);
+      client.publish(subject, payload, headers === undefined ? this.#plain : this.#withHeaders);
     } catch (error) {
       throw fromClientError(error, `publish to "${subject}"`);
     }
@@ -85,6 +94,7 @@ export class UnconfirmedPublisher implements Publisher {
 
   close(): void {
     this.#stopListening();
+    this.#receivers?.close();
     this.fail(new ConnectorError("CLOSED", "the sink is closed"));
   }
 
@@ -108,7 +118,10 @@ export class UnconfirmedPublisher implements Publisher {
     if (this.#failure !== undefined) throw this.#failure;
     kept &&= link.epoch === this.#epoch;
     if (kept) context.counters.rowsOut += messages;
-    else if (messages > 0) context.logger.warn({ messages }, "the connection broke: these messages may be lost");
+    else if (messages > 0) {
+      context.counters.unconfirmedRows += messages;
+      context.logger.warn({ messages }, "the connection broke: these messages may be lost");
+    }
     this.#epoch = link.epoch;
     this.#subjects = this.#subjects.slice(messages);
     this.#bytes -= bytes;

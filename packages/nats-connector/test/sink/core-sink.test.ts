@@ -17,6 +17,7 @@ import {
 const last = { checkpointId: 1, final: true };
 const admin = { user: "admin", pass: "a" };
 const limited = { user: "limited", pass: "l" };
+const deaf = { user: "deaf", pass: "d" };
 let server: NatsServer;
 let proxy: FaultProxy;
 let observer: Observer;
@@ -28,6 +29,7 @@ beforeAll(async () => {
     config: `authorization { users: [
       { user: admin, password: a },
       { user: limited, password: l, permissions: { publish: ["core.eu"], subscribe: "_INBOX.>" } },
+      { user: deaf, password: d, permissions: { publish: ["core.>"], subscribe: "nothing" } },
     ] }`,
   });
   proxy = await startFaultProxy({ target: server.url });
@@ -144,6 +146,53 @@ describe("a Core sink", { timeout: 60_000 }, () => {
         'cannot publish: the server denies this user to publish "core.us"; it needs that subject in its publish permissions',
     });
     expect(context.counters.rowsOut).toBe(1);
+  });
+
+  it.each(["at_least_once", "at_most_once"] as const)("counts what nobody receives, with %s", async (delivery) => {
+    const heard = await listen("core.count.eu");
+    const options = { subject: "core.count.{region}", delivery, headers: { "X-Id": "{id}" } };
+    const target = await open({ ...options, countNoResponders: true });
+    await target.processBatch(batchOf(rowsOf(1, 500)));
+    await target.flush(last);
+    expect(context.counters).toMatchObject({ rowsOut: 500, noResponders: 0 });
+    await target.processBatch(batchOf(rowsOf(501, 800).map((row) => ({ ...row, region: "us" }))));
+    await target.flush(last);
+    await heard.settled();
+    expect(heard.ids).toHaveLength(500);
+    expect(context.counters).toMatchObject({ rowsOut: 800, noResponders: 300 });
+  });
+
+  it("counts nothing of it unless it is told to, and asks for no right to hear", async () => {
+    const target = await open({ user: deaf, subject: "core.nobody" });
+    await target.processBatch(batchOf(rowsOf(1, 10)));
+    await target.flush(last);
+    expect(context.counters).toMatchObject({ rowsOut: 10, noResponders: 0 });
+    await target.close();
+    const counting = await open({ user: deaf, subject: "core.nobody", countNoResponders: true });
+    await counting.processBatch(batchOf(rowsOf(1, 10)));
+    await expect(counting.flush(last)).rejects.toMatchObject({ code: "PERMISSION_DENIED" });
+  });
+
+  it("counts what it has not confirmed when it is closed, once", async () => {
+    const target = await open({ subject: "core.closed" });
+    await target.processBatch(batchOf(rowsOf(1, 10)));
+    await target.flush(last);
+    proxy.blackhole(true);
+    await target.processBatch(batchOf(rowsOf(11, 40)));
+    await target.close();
+    await target.close();
+    expect(context.counters).toMatchObject({ rowsOut: 10, unconfirmedRows: 30, inFlight: 0 });
+    expect(context.warnings).toContain('sink "out" is closed before all it has written was confirmed');
+  });
+
+  it("at most once: counts what a cut may have taken along", async () => {
+    const target = await open({ subject: "core.maybe", delivery: "at_most_once" });
+    proxy.blackhole(true);
+    await target.processBatch(batchOf(rowsOf(1, 100)));
+    proxy.cut();
+    proxy.blackhole(false);
+    await target.flush(last);
+    expect(context.counters).toMatchObject({ rowsOut: 0, unconfirmedRows: 100 });
   });
 
   it("warns of a stream that captures the subject", async () => {

@@ -116,6 +116,7 @@ export function coreSettings(options: Common & Partial<Omit<CoreSinkTable, "type
     delivery: "at_least_once",
     maxInFlight: 4096,
     maxInFlightBytes: 16 * 1024 * 1024,
+    countNoResponders: false,
   };
   return settings({ ...defaults, ...table }, options);
 }

@@ -20,6 +20,18 @@ export const metrics: readonly Metric[] = [
   counter("rows_out", "{row}", "Rows the destination confirmed", ({ counters }) => counters.rowsOut),
   counter("bad_rows", "{row}", "Rows or messages refused, whatever the policy", ({ counters }) => counters.badRows),
   counter("dropped_rows", "{row}", "Rows lost to overflow", ({ counters }) => counters.droppedRows),
+  counter(
+    "unconfirmed_rows",
+    "{row}",
+    "Rows given up before they were confirmed",
+    ({ counters }) => counters.unconfirmedRows,
+  ),
+  counter(
+    "no_responders",
+    "{message}",
+    "Publishes that nobody received, where counted",
+    ({ counters }) => counters.noResponders,
+  ),
   counter("in_bytes", "By", "Payload bytes handed on", ({ counters }) => counters.bytesIn),
   counter("out_bytes", "By", "Payload bytes written", ({ counters }) => counters.bytesOut),
   counter("gaps", "{gap}", "Places where input is or may be missing", ({ counters }) => counters.gaps),
