@@ -19,6 +19,8 @@ export interface Attachment {
   readonly stream: StreamInfo;
   readonly ackMode: AckMode;
   readonly ackCap: number | undefined;
+  /** Most messages that the server lets a pull ask for; undefined for any number. */
+  readonly maxBatch: number | undefined;
   readonly domain: string | undefined;
   /** Sequence before the first one the consumer delivers. */
   readonly startAfter: number;
@@ -104,6 +106,7 @@ export async function attach(request: AttachRequest): Promise<Attachment> {
     stream,
     ackMode: plan.ackMode,
     ackCap: plan.ackCap,
+    maxBatch: info.config.max_batch,
     domain,
     startAfter,
     startsOver: resolved.startsOver,

@@ -9,7 +9,7 @@ import {
   type SourceSnapshot,
   type SplitCollector,
 } from "@x/connector-api";
-import { PullLoop, type PullSizes } from "../jetstream/pull-loop.js";
+import { PullLoop } from "../jetstream/pull-loop.js";
 import { decodeShared, encodeShared, type SharedRecord } from "../jetstream/shared-record.js";
 import { describeJetStreamMessage } from "../message-metadata.js";
 import type { NatsMessage } from "../nats-client.js";
@@ -20,7 +20,7 @@ import { CompetingReader } from "./competing-reader.js";
 import { LagGauge } from "./lag-gauge.js";
 import { type Loss, lossError, reportLoss } from "./loss.js";
 import { PassedOver } from "./passed-over.js";
-import { createPullPace } from "./pull-pace.js";
+import { createPullPace, type PullPace } from "./pull-pace.js";
 import { QuietWatch } from "./quiet-watch.js";
 import { retryAttach } from "./retry-attach.js";
 import { openSharedConsumer, type SharedConsumer } from "./shared-consumer.js";
@@ -45,7 +45,7 @@ export function createCompetingSource(options: SourceOptions<JetStreamSourceTabl
 class CompetingSource implements SourceOperator {
   readonly name: string;
   readonly #options: SourceOptions<JetStreamSourceTable>;
-  readonly #pace: (connection: OpenConnection, signal: AbortSignal) => PullSizes;
+  readonly #pace: PullPace;
   #link: SourceLink | undefined;
   #consumer: SharedConsumer | undefined;
   #unacked: UnackedMessages | undefined;
@@ -230,7 +230,8 @@ class CompetingSource implements SourceOperator {
         ended: (end) => finish(end),
       });
       this.#reader = reader;
-      const loop = new PullLoop(connection, target, this.#pace(connection, stop), reader);
+      const { max_batch } = opened(this.#consumer).info.config;
+      const loop = new PullLoop(connection, target, this.#pace(connection, stop, max_batch), reader);
       const unlisten = connection.listen({ disconnected: () => reader.doubt("the connection was lost") });
       const look = (): void => {
         this.#isCaughtUp().then(

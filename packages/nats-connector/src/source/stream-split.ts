@@ -11,7 +11,7 @@ import {
 } from "@x/connector-api";
 import { AckReplyReader } from "../jetstream/ack-reply.js";
 import { parsePosition } from "../jetstream/position.js";
-import { PullLoop, type PullSizes } from "../jetstream/pull-loop.js";
+import { PullLoop } from "../jetstream/pull-loop.js";
 import type { NatsMessage } from "../nats-client.js";
 import type { OpenConnection } from "../open-connection.js";
 import type { JetStreamSourceTable } from "../table-config.js";
@@ -20,6 +20,7 @@ import { type Acks, createAcks } from "./acks.js";
 import { type Attachment, attach } from "./attach.js";
 import { LagGauge } from "./lag-gauge.js";
 import { type Loss, removedFromHead, reportLoss } from "./loss.js";
+import type { PullPace } from "./pull-pace.js";
 import { QuietWatch } from "./quiet-watch.js";
 import { retryAttach } from "./retry-attach.js";
 import { opened } from "./source-link.js";
@@ -33,7 +34,7 @@ export interface SplitSetting {
   readonly table: JetStreamSourceTable;
   readonly context: SourceContext;
   /** How much one split asks for at a time. */
-  readonly pace: (connection: OpenConnection, signal: AbortSignal) => PullSizes;
+  readonly pace: PullPace;
   readonly moveAfterMs?: number | undefined;
 }
 
@@ -180,7 +181,7 @@ export class StreamSplit {
   ): Promise<ReadEnd | undefined> {
     const { connection, table, context, pace } = this.#setting;
     const attachment = opened(this.#attachment);
-    const { consumer, ackMode, passEnd, resumesPass } = attachment;
+    const { consumer, ackMode, maxBatch, passEnd, resumesPass } = attachment;
     const { api } = connection;
     const progress = this.#progress;
     if (stop.aborted) return undefined;
@@ -215,7 +216,8 @@ export class StreamSplit {
           context.logger.info({ event: "leader-moved", ...this.#place }, "the consumer has a new leader"),
         ended: (end) => finish(end),
       });
-      const loop = new PullLoop(connection, { stream: table.stream, consumer }, pace(connection, stop), reader);
+      const sizes = pace(connection, stop, maxBatch);
+      const loop = new PullLoop(connection, { stream: table.stream, consumer }, sizes, reader);
       const unlisten = connection.listen({ disconnected: () => reader.doubt("the connection was lost") });
       const stopped = (): void => finish(undefined);
       const finish = (end: ReadEnd | undefined): void => {
