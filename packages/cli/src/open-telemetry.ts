@@ -38,13 +38,16 @@ export async function openTelemetry(logger: Logger): Promise<Telemetry | undefin
     tracer: registered.trace === undefined ? undefined : telemetry.tracer,
     observe: telemetry.observe,
     async flush() {
-      const late = new AbortController();
+      const timer = new AbortController();
+      const late = sleep(FLUSH_MS, undefined, { signal: timer.signal }).then(() => {
+        throw new Error(`no answer within ${FLUSH_MS} ms`);
+      });
       try {
-        await Promise.race([telemetry.flush(), sleep(FLUSH_MS, undefined, { signal: late.signal })]);
+        await Promise.race([telemetry.flush(), late]);
       } catch (error) {
         logger.warn({}, `OpenTelemetry has not exported everything: ${error instanceof Error ? error.message : error}`);
       } finally {
-        late.abort();
+        timer.abort();
       }
     },
   };

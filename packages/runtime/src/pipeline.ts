@@ -175,6 +175,8 @@ class Pipeline {
     this.#before.totalMs += totalMs;
     this.#before.rows += durableRows;
     this.#mending = failure;
+    // What the operators that are gone had waiting is not waiting any more; each counts on from there.
+    Object.assign(this.counters, { lag: undefined, inFlight: 0 });
     this.#run = this.#prepare(rebuild, async (signal) => {
       await sleep(delayMs, undefined, { signal });
       // A newer instance may have taken over meanwhile: a claim now would take it back.

@@ -114,3 +114,25 @@ test("a drain while a start is waited for ends with the error that it waits behi
   warned = () => queueMicrotask(() => pipeline.drain());
   expect(await pipeline.finished).toMatchObject({ exitCode: 7, error: { code: "POSITION_LOST" } });
 });
+
+test("what waited for operators that are gone is not counted any more", async () => {
+  /** Adds to the gauge what is its own, as each split of a source does. */
+  const waiting = (source: CountingSource): CountingSource => {
+    const open = source.open.bind(source);
+    source.open = async (context) => {
+      context.counters.lag = (context.counters.lag ?? 0) + 7;
+      context.counters.inFlight += 3;
+      await open(context);
+    };
+    return source;
+  };
+  const operators = starts(
+    () => waiting(new FailingSource(100, lost())),
+    () => waiting(new FailingSource(200, lost())),
+    () => waiting(new CountingSource(300)),
+  );
+  const pipeline = startPipeline({ name: "p", ...operators, checkpoints: memoryCheckpoints() });
+  expect(await pipeline.finished).toMatchObject({ exitCode: 0, rowsIn: 300 });
+  expect(pipeline.restarts).toBe(2);
+  expect(pipeline.counters).toMatchObject({ lag: 7, inFlight: 3 });
+});

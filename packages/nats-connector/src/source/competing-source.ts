@@ -47,6 +47,7 @@ class CompetingSource implements SourceOperator {
   readonly #options: SourceOptions<JetStreamSourceTable>;
   readonly #pace: PullPace;
   #link: SourceLink | undefined;
+  #lag: LagGauge | undefined;
   #consumer: SharedConsumer | undefined;
   #unacked: UnackedMessages | undefined;
   #split: SplitCollector<NatsMessage> | undefined;
@@ -76,6 +77,7 @@ class CompetingSource implements SourceOperator {
       );
     }
     this.#restore(context);
+    this.#lag = new LagGauge(context.counters);
     const input = { stream: table.stream, subjects: table.filterSubjects };
     this.#link = await openSourceLink(this.#options, input, context);
     const { connection } = this.#link;
@@ -215,7 +217,7 @@ class CompetingSource implements SourceOperator {
   ): Promise<"caught-up" | string | ConnectorError | undefined> {
     const { connection } = opened(this.#link);
     const target = { stream: this.#options.table.stream, consumer: opened(this.#consumer).info.name };
-    const lag = new LagGauge(context.counters);
+    const lag = opened(this.#lag);
     const watch = new QuietWatch(target, connection.api, context, lag);
     if (stop.aborted) return Promise.resolve(undefined);
     return new Promise((resolve) => {

@@ -104,6 +104,23 @@ describe("ordering = 'none'", () => {
     await one.source.close();
   });
 
+  test("pulling anew, it forgets what waited before", async () => {
+    await fixture.fill("WAITS", 1000);
+    await using proxy = await startFaultProxy({ target: fixture.server.url });
+    const one = host({ stream: "WAITS", maxBatch: 100 }, { capacity: 300 }, proxy.url);
+    await one.open();
+    const running = one.run();
+    await one.until(300);
+    expect(one.counters.lag).toBeGreaterThan(0);
+    proxy.cut();
+    one.take(10_000);
+    await one.until(1000);
+    await expect.poll(() => one.counters.lag, { timeout: 20_000 }).toBe(0);
+    one.drain.abort();
+    expect(await running).toBe("graceful");
+    await one.source.close();
+  });
+
   test("a deleted consumer is made again behind what all had acked", async () => {
     await fixture.fill("VANISH", 300);
     const one = host({ stream: "VANISH" }, { capacity: 200 });
