@@ -195,8 +195,10 @@ function notesOnStages({ deterministic, stream }: ExactlyOnceRequest, mode: Exac
   const what = whatIsStaged(mode, deterministic);
   if (what === undefined) return [];
   const staged = `rows differ each time the same input is read: ${what} is staged on the progress subject before the first of them is published`;
-  const { max_msgs_per_subject: perSubject = -1 } = stream;
-  return perSubject <= 0 ? [staged] : [`${staged}, as far as max_msgs_per_subject (${perSubject}) allows`];
+  const { max_msgs_per_subject: perSubject = -1, allow_rollup_hdrs: rollup } = stream;
+  const bound = perSubject <= 0 ? "" : `, as far as max_msgs_per_subject (${perSubject}) allows`;
+  const rest = rollup === true ? "" : "; it stays there, where allow_rollup_hdrs would remove it";
+  return [staged + bound + rest];
 }
 
 function notesOn(stream: StreamConfig): readonly string[] {
