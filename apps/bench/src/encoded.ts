@@ -13,10 +13,10 @@ export function formatOptions(format: string, payload: Payload): Readonly<Record
   }
 }
 
-/** The rows of a payload as messages: what a producer of this format would have sent. */
-export async function encodeRows(format: string, payload: Payload): Promise<Uint8Array[]> {
+/** Rows as messages, those of the payload itself when none are given: what a producer of this format would have sent. */
+export async function encodeRows(format: string, payload: Payload, rows = payload.rows): Promise<Uint8Array[]> {
   const encoder = await openEncoder(format, payload);
-  return payload.rows.map((row) => new Uint8Array(encoder.encode(row)));
+  return rows.map((row) => new Uint8Array(encoder.encode(row)));
 }
 
 function openEncoder(format: string, { schema, avroSchema, protoSchema, protoMessage }: Payload) {

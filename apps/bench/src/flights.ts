@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { type ConnectionSchema, defineSchema, type Row } from "@x/connector-api";
+import type { Job } from "./contest/entrant.js";
 
 /** Real data of one shape and size: rows, their columns in SQL, and what Avro and Protobuf call them. */
 export interface Payload {
@@ -97,11 +98,20 @@ function distances(): Payload {
   };
 }
 
-/** Flights with the time at which they were sent in front; whoever sends them fills it in. */
+/** Flights with the time at which they were sent in front, or with another number; whoever sends them fills it in. */
 function timedFlights(): Payload {
   const { rows, ...rest } = flights();
   const sent = { sent: "BIGINT NOT NULL" };
   return { ...rest, rows: rows.map((row) => ({ sent: 0, ...row })), ...sqlOf({ ...sent, ...flight.columns }) };
+}
+
+/** So many rows of a payload, over and over; where the messages have ids, each with its own. */
+export function rowsOf({ payload: name, count, messageId }: Job): Row[] {
+  const { rows } = payload(name);
+  return Array.from({ length: count }, (_, i) => {
+    const row = rows[i % rows.length] as Row;
+    return messageId === true ? { ...row, sent: i } : row;
+  });
 }
 
 /** Airports with `departures` flights each. */

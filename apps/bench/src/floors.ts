@@ -14,6 +14,8 @@ export const floors: Readonly<Record<string, { readonly ci: number; readonly goa
   "source 100B: json rows / floor": { ci: 0.4, goal: 0.5 },
   "sink 100B: json rows / floor": { ci: 0.65, goal: 0.9 },
   "sink 100B: json rows / skilled": { ci: 3, goal: 4 },
+  "sink 100B with message_id: json rows / floor": { ci: 0.65, goal: 0.9 },
+  "sink 100B with message_id: json rows / skilled": { ci: 3, goal: 4 },
   "sink 100B: exactly once / at least once": { ci: 0.3, goal: 0.45 },
   "pipeline json 100B: exactly once / at least once": { ci: 0.4, goal: 0.6 },
   "pipeline json 100B: at least once / skilled": { ci: 5, goal: 7 },

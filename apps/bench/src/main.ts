@@ -4,7 +4,7 @@ import { type Bench, openBench } from "./bench.js";
 import type { Outcome } from "./contest/outcome.js";
 import { printLane } from "./results/print-lane.js";
 import { publish } from "./results/publish.js";
-import { saveRecord } from "./results/run-record.js";
+import { type LaneRun, saveRecord } from "./results/run-record.js";
 import { decodeLane } from "./scenarios/decode.js";
 import { encodeLane } from "./scenarios/encode.js";
 import { latencyLane } from "./scenarios/latency.js";
@@ -58,7 +58,7 @@ if (values.help || unknown.length > 0) {
 }
 
 let missed = 0;
-const measured: Record<string, Outcome[]> = {};
+const measured: Record<string, LaneRun> = {};
 await using bench = await openBench({
   short: values.short,
   turns: values.turns === undefined ? undefined : Number(values.turns),
@@ -66,9 +66,12 @@ await using bench = await openBench({
 });
 for (const [name, run] of Object.entries(lanes)) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const startedAt = performance.now();
   const outcomes = await run(bench);
-  measured[name] = outcomes;
+  const seconds = (performance.now() - startedAt) / 1000;
+  measured[name] = { outcomes, seconds };
   missed += printLane(name, outcomes, values.short ? "ci" : "goal");
+  console.log(`${name} took ${Math.round(seconds)} s`);
 }
 if (values.save) publish(saveRecord(measured, bench.serverVersion));
 if (missed > 0 && values.short) process.exitCode = 1;

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { AckPolicy, connect, createInbox, type Msg, type MsgHdrs, type NatsConnection } from "nats";
 import { type OpenEntrant, streams } from "../contest/entrant.js";
 import { encodeRows } from "../encoded.js";
-import { payload } from "../flights.js";
+import { payload, rowsOf } from "../flights.js";
 
 /**
  * The protocol and nothing else, on the same client: pulls and publishes as the connector's, with the same bytes and
@@ -29,15 +29,17 @@ export const floorSource: OpenEntrant = async ({ servers, count }) => {
   };
 };
 
-export const floorSink: OpenEntrant = async ({ servers, count, payload: name, format }) => {
+export const floorSink: OpenEntrant = async (job) => {
+  const { servers, count, payload: name, format, messageId } = job;
   const connection = await connect({ servers });
-  const payloads = await encodeRows(format, payload(name));
+  const payloads = await encodeRows(format, payload(name), messageId === true ? rowsOf(job) : undefined);
+  const headers = messageId === true ? payloads.map((_, id) => headerBlock(`Nats-Msg-Id: ${id}\r\n`)) : [];
   return {
     prepare: async () => async () => {
       const publish = openPublish(connection);
       for (let i = 0; i < count; i++) {
         if (publish.inFlight >= WINDOW) await publish.room();
-        publish.send(payloads[i % payloads.length] as Uint8Array);
+        publish.send(payloads[i % payloads.length] as Uint8Array, headers[i]);
       }
       await publish.drained();
     },
@@ -108,10 +110,16 @@ async function openPull(connection: NatsConnection) {
     });
 }
 
+/** The header that the connector sends, with lines behind it. */
+function headerBlock(lines = ""): Uint8Array {
+  return Buffer.from(`NATS/1.0\r\nNats-Expected-Stream: ${streams.output.name}\r\n${lines}\r\n`);
+}
+
 /** Pipelined publishes into OUT: every answer ends the oldest message. */
 function openPublish(connection: NatsConnection) {
   const inbox = createInbox();
-  const bytes = Buffer.from(`NATS/1.0\r\nNats-Expected-Stream: ${streams.output.name}\r\n\r\n`);
+  const usual = headerBlock();
+  let bytes = usual;
   const headers = { encode: () => bytes } as unknown as MsgHdrs;
   const options = { reply: "", headers };
   let sent = 0;
@@ -129,7 +137,8 @@ function openPublish(connection: NatsConnection) {
     get inFlight() {
       return sent - answered;
     },
-    send(data: Uint8Array): void {
+    send(data: Uint8Array, block: Uint8Array = usual): void {
+      bytes = block;
       options.reply = `${inbox}.${sent++}`;
       connection.publish(streams.output.subject, data, options);
     },

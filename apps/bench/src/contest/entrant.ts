@@ -17,6 +17,8 @@ export interface Job {
   readonly filter?: string;
   /** Processes that share the work. */
   readonly processes?: number;
+  /** True when every message has an id of its own, which the column `sent` of the payload "timed" holds. */
+  readonly messageId?: boolean;
   /** True when health and metrics are served meanwhile, and somebody asks for them all the time. */
   readonly observed?: boolean;
   /** True when the messages come while the turn goes on, not before it. */

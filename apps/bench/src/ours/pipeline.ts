@@ -1,7 +1,9 @@
+import { fork } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
+import { fileURLToPath } from "node:url";
 import { main } from "@x/cli";
 import { findFreePort } from "@x/nats-testkit";
 import { type Job, type OpenEntrant, streams } from "../contest/entrant.js";
@@ -16,6 +18,8 @@ export const ourPipeline: OpenEntrant = async (job) => {
   const folder = mkdtempSync(join(tmpdir(), "nats-bench-"));
   const file = join(folder, "bench.sql");
   writeFileSync(file, scriptOf(job));
+  const observer = job.observed === true ? await startObserver() : undefined;
+  const observed = observer === undefined ? [] : ["--http", observer.address];
   return {
     prepare: async (turn) => async () => {
       const lines: string[] = [];
@@ -28,28 +32,21 @@ export const ourPipeline: OpenEntrant = async (job) => {
       const state = `file:${join(folder, `state-${turn}`)}`;
       const until = job.live === true ? ["--max-rows", String(job.count)] : ["--until-caught-up"];
       const args = ["run", file, "--state", state, "--name", `bench-${process.pid}-${turn}`, "--json", ...until];
-      const observer = job.observed === true ? await startObserver() : undefined;
-      const observed = observer === undefined ? [] : ["--http", observer.address];
       const code = await main([...args, ...observed], { stdout: collect, stderr: collect });
-      observer?.stop();
       if (code !== 0) throw new Error(`nats-pipeline ended with ${code}: ${lines.join("")}`);
     },
-    close: async () => rmSync(folder, { recursive: true, force: true }),
+    close: async () => {
+      observer?.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 };
 
-const SCRAPE_MS = 100;
-
-/** Asks for the metrics ten times a second: what a monitoring system does in minutes. */
+/** Starts who asks for the metrics all the time. */
 async function startObserver() {
   const address = `127.0.0.1:${await findFreePort()}`;
-  const timer = setInterval(() => {
-    fetch(`http://${address}/metrics`)
-      .then((answer) => answer.text())
-      // Not up yet, or already down.
-      .catch(() => {});
-  }, SCRAPE_MS);
-  return { address, stop: () => clearInterval(timer) };
+  const child = fork(fileURLToPath(new URL("observer.js", import.meta.url)), [address], { execArgv: [] });
+  return { address, stop: () => child.disconnect() };
 }
 
 function scriptOf({ servers, format, payload: name, delivery = "at_least_once", ...query }: Job): string {

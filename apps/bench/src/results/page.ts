@@ -35,7 +35,9 @@ ${lanes.join("\n")}
 }
 
 function renderLane(lane: string, { outcomes, ...where }: LaneRecord): string {
-  const about = `${where.machine}; Node ${where.node}; nats-server ${where.server}; ${where.measuredOn}`;
+  const { machine, node, server, measuredOn, seconds } = where;
+  const took = seconds === undefined ? "" : `; took ${Math.round(seconds)} s`;
+  const about = `${machine}; Node ${node}; nats-server ${server}; ${measuredOn}${took}`;
   return `<h2>${escapeHtml(lane)}</h2>\n<p><small>${escapeHtml(about)}</small></p>\n${outcomes.map(renderOutcome).join("\n")}`;
 }
 

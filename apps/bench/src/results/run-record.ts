@@ -9,6 +9,8 @@ export interface LaneRecord {
   readonly machine: string;
   readonly node: string;
   readonly server: string;
+  /** How long the lane took; absent in records older than this. */
+  readonly seconds?: number;
   readonly outcomes: readonly Outcome[];
 }
 
@@ -22,8 +24,17 @@ export function readRecord(): RunRecord {
   return existsSync(RECORD_FILE) ? (JSON.parse(readFileSync(RECORD_FILE, "utf8")) as RunRecord) : {};
 }
 
-/** Puts what was just measured over what the record had of these lanes; the record as it is then kept. */
-export function saveRecord(lanes: Readonly<Record<string, readonly Outcome[]>>, server: string): RunRecord {
+/** What a lane ended with. */
+export interface LaneRun {
+  readonly outcomes: readonly Outcome[];
+  readonly seconds: number;
+}
+
+/**
+ * Puts what was just measured over what the record had of these lanes; the record as it is then kept. A lane that the
+ * short run leaves out keeps what it had.
+ */
+export function saveRecord(lanes: Readonly<Record<string, LaneRun>>, server: string): RunRecord {
   const common = {
     measuredOn: new Date().toISOString().slice(0, 10),
     machine: `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
@@ -31,7 +42,9 @@ export function saveRecord(lanes: Readonly<Record<string, readonly Outcome[]>>, 
     server,
   };
   const record = { ...readRecord() };
-  for (const [lane, outcomes] of Object.entries(lanes)) record[lane] = { ...common, outcomes };
+  for (const [lane, run] of Object.entries(lanes)) {
+    if (run.outcomes.length > 0) record[lane] = { ...common, ...run };
+  }
   writeFileSync(RECORD_FILE, `${JSON.stringify(record, rounded, 2)}\n`);
   return readRecord();
 }

@@ -42,6 +42,7 @@ const speeds: readonly (readonly [
   ["reading JSON rows", "source", "100B", "json rows", ["skilled", "naive", "floor"]],
   ["reading raw bytes", "source", "100B", "raw bytes", ["floor"]],
   ["writing JSON rows", "sink", "100B", "json rows", ["skilled", "naive", "floor"]],
+  ["writing JSON rows with message_id", "sink", "100B with message_id", "json rows", ["skilled", "floor"]],
   ["a WHERE in DuckDB", "where", "late flights", "duckdb", ["plain code"]],
 ];
 

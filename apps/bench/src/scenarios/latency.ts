@@ -14,7 +14,7 @@ export async function latencyLane(bench: Bench): Promise<Outcome[]> {
           name: `${rate.toLocaleString("en")} msg/s`,
           rate,
           seconds: bench.short ? 2 : 5,
-          turns: bench.short ? 1 : 5,
+          turns: bench.short ? 1 : 3,
           servers: bench.servers,
           profileTo: bench.profileTo,
           entrants: {

@@ -32,5 +32,26 @@ export async function sinkLane(bench: Bench): Promise<Outcome[]> {
       }),
     );
   }
+  outcomes.push(await withMessageId(bench));
   return outcomes;
+}
+
+/** The same with an id on each message, which the server keeps and looks up. */
+function withMessageId(bench: Bench): Promise<Outcome> {
+  const { count } = bench.sizes[0] ?? { count: 0 };
+  const job = (entrant: string) => bench.job(entrant, "timed", "json", count, { messageId: true });
+  return bench.race("sink", {
+    name: "100B with message_id",
+    writes: 1,
+    entrants: {
+      "json rows": job("ours sink"),
+      floor: job("floor sink"),
+      // It puts an id on each message anyway.
+      skilled: bench.job("skilled sink", "timed", "json", count / 4),
+    },
+    ratios: [
+      ["json rows", "floor"],
+      ["json rows", "skilled"],
+    ],
+  });
 }
