@@ -45,6 +45,13 @@ export const chain: ChaosSetup = {
   output: forChain,
 };
 
+/** Ids and a fence, in a stream that others may write into. */
+export const fencedMsgid: ChaosSetup = {
+  ...byCommand(pipelineSql({ sink: ", delivery = 'exactly_once', 'sink.sole_writer' = 'false'" })),
+  ...asItCame,
+  output: forChain,
+};
+
 /** Some rows only, and each to a subject of its own. */
 export const filtered: ChaosSetup = {
   ...byCommand(

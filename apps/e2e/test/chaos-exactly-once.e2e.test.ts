@@ -11,6 +11,7 @@ import {
   fanOutByChain,
   fanOutDrawn,
   fanOutDrawnByChain,
+  fencedMsgid,
   filtered,
 } from "../src/chaos-setups.js";
 import { describeChaos } from "../src/describe-chaos.js";
@@ -39,6 +40,7 @@ describeChaos(
 test.each([
   ["atomic", atomic],
   ["chain", chain],
+  ["fenced-msgid", fencedMsgid],
 ])("%s: a frozen instance that wakes up cannot write one message, and says who took over", async (_name, setup) => {
   await using server = await startNatsServer();
   await using streams = await openStreams(server.url);

@@ -104,6 +104,24 @@ describe("a stream in the domain of another server", () => {
     expect((await atHub.stateOf("KV_STATE")).messages).toBeGreaterThan(0);
   });
 
+  it("does not take the answer of a namesake here for its own", async () => {
+    await atHub.createStream({ name: "TWIN", subjects: ["TWIN.>"] });
+    await atLeaf.createStream({ name: "TWIN", subjects: ["TWIN.>"] });
+    const there = await openSink<Order>({ ...common("hub"), stream: "TWIN", subject: "TWIN.{region}" });
+    // The link between the servers is down: only the stream here answers.
+    await link.refuse(true);
+    link.cut();
+    await there.write(orders(1, 10));
+    await expect(there.flush()).rejects.toMatchObject({
+      code: "STREAM_MISMATCH",
+      message: expect.stringContaining('stream "TWIN" of domain "leaf", not in that of domain "hub"'),
+    });
+    await there.close().catch(() => {});
+    await link.refuse(false);
+    await hubAnswers();
+    expect((await atHub.stateOf("TWIN")).messages).toBe(0);
+  });
+
   it("is written to exactly once", async () => {
     await atHub.createStream(atomicStream);
     const domain = "hub";

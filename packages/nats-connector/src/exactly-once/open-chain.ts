@@ -13,7 +13,7 @@ import { roomForStage } from "./stage.js";
 /** Claims the one split there is by the first message of its chain. */
 export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnceTarget): Promise<Attached> {
   const { link, table, context, origin } = setting;
-  const { config, progress, server } = target;
+  const { config, domain, progress, server } = target;
   const { maxInFlight, maxInFlightBytes, ackTimeoutMs, stream } = table;
   const { identity, logger, restored, deterministic = false, signal } = context;
   const [[split, subject] = ["", ""]] = progress;
@@ -37,7 +37,7 @@ export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnce
   logger.debug({ split, position, epoch: claim.epoch }, "claimed a split");
   const acked = await openAckedPublisher(
     {
-      ...{ link, stream, maxInFlight, maxInFlightBytes, ackTimeoutMs, context, slack: CHAIN_SLACK },
+      ...{ link, stream, domain, maxInFlight, maxInFlightBytes, ackTimeoutMs, context, slack: CHAIN_SLACK },
       maxUnderWay: guard.maxUnderWay,
       // Without one message no other of the chain can be stored, so none can be left out.
       refuse: (error) => {

@@ -26,6 +26,8 @@ export interface ExactlyOnceSetting {
 /** Where a mode writes. */
 export interface ExactlyOnceTarget {
   readonly config: StreamConfig;
+  /** JetStream domain of the stream, where it is in one. */
+  readonly domain: string | undefined;
   readonly server: Capabilities;
   /** Progress subject of each split. */
   readonly progress: ReadonlyMap<string, string>;
@@ -36,7 +38,7 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
   const { link, table, subject, context, origin, patienceMs } = setting;
   const ask = <T>(read: (signal: AbortSignal) => Promise<T>): Promise<T> =>
     answerWithin(patienceMs, context.signal, read);
-  const { config } = await ask((signal) => readSinkStream(link.api, table, subject, signal));
+  const { config, domain } = await ask((signal) => readSinkStream(link.api, table, subject, signal));
   const server = await ask((signal) => readCapabilities(link.api, link.client, signal));
   const { identity, deterministic } = context;
   const { pipeline } = identity;
@@ -47,7 +49,7 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
     { stream: table.stream, mode, progress: [...progress.values()], notes },
     `exactly once: ${because}`,
   );
-  const attached = await open[mode](setting, { config, server, progress });
+  const attached = await open[mode](setting, { config, domain, server, progress });
   const maxMessageBytes = messageLimitOf(config, subject);
   return maxMessageBytes === undefined ? attached : { ...attached, maxMessageBytes };
 }

@@ -16,7 +16,7 @@ import { StageCollector } from "./stage-collector.js";
 /** Claims every split, and reads what earlier runs have written beyond their progress. */
 export async function openFenced(
   setting: ExactlyOnceSetting,
-  { config, progress }: ExactlyOnceTarget,
+  { config, domain, progress }: ExactlyOnceTarget,
 ): Promise<Attached> {
   const { link, table, subject: pattern, context, origin, encoder } = setting;
   const { maxInFlight, maxInFlightBytes, ackTimeoutMs, stream } = table;
@@ -49,7 +49,7 @@ export async function openFenced(
   }
   const acked = await openAckedPublisher(
     {
-      ...{ link, stream, maxInFlight, maxInFlightBytes, ackTimeoutMs, context },
+      ...{ link, stream, domain, maxInFlight, maxInFlightBytes, ackTimeoutMs, context },
       // With replicas the server checks one such message at a time.
       maxUnderWay: config.num_replicas > 1 ? 1 : undefined,
       refuse: (error: ConnectorError, payload) => encoder.refuse(error, { payload }),

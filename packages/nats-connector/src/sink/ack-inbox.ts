@@ -22,10 +22,10 @@ export class AckInbox {
   readonly #readAck: (message: NatsMessage) => PubAck;
   readonly #subscription: NatsSubscription;
 
-  constructor(link: OpenConnection, stream: string, listener: AckListener) {
+  constructor(link: OpenConnection, stream: string, domain: string | undefined, listener: AckListener) {
     this.#link = link;
     this.#listener = listener;
-    this.#readAck = createPubAckReader(stream);
+    this.#readAck = createPubAckReader(stream, domain);
     const inbox = link.newInbox();
     this.#start = `${inbox}.`;
     this.#subscription = link.client.subscribe(`${inbox}.>`, {

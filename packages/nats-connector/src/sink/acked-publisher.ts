@@ -14,6 +14,8 @@ import { StreamWatch } from "./stream-watch.js";
 export interface AckedPublisherOptions {
   readonly link: OpenConnection;
   readonly stream: string;
+  /** JetStream domain the stream is in, where it is in one. */
+  readonly domain?: string | undefined;
   readonly maxInFlight: number;
   readonly maxInFlightBytes: number;
   readonly ackTimeoutMs: number;
@@ -82,7 +84,7 @@ export class AckedPublisher implements Publisher {
     this.#maxUnderWay = options.maxUnderWay ?? Number.POSITIVE_INFINITY;
     this.#limit = this.#maxUnderWay;
     this.#paused = !link.connected;
-    this.#inbox = new AckInbox(link, options.stream, {
+    this.#inbox = new AckInbox(link, options.stream, options.domain, {
       answered: (n, attempt, ack) => this.#answered(n, attempt, ack),
       failed: (error) => this.fail(error),
     });
@@ -203,7 +205,7 @@ export class AckedPublisher implements Publisher {
     }
     if (attempt !== this.#attempt || !this.#window.isOpen(n)) return;
     if (ack.kind === "no_responders") this.#unreachable();
-    else if (ack.kind === "other_stream") this.fail(this.#mismatch(n, ack.stream));
+    else if (ack.kind === "other_stream") this.fail(this.#mismatch(n, ack));
     else this.#rejected(n, ack.error);
   }
 
@@ -223,13 +225,15 @@ export class AckedPublisher implements Publisher {
     this.#options.context.counters.rowsOut += 1;
   }
 
-  #mismatch(n: number, stream: string): ConnectorError {
+  #mismatch(n: number, ack: Extract<PubAck, { kind: "other_stream" }>): ConnectorError {
     const subject = this.#window.subjectAt(n);
-    return new ConnectorError(
-      "STREAM_MISMATCH",
-      `"${subject}" was stored in stream "${stream}", not in "${this.#options.stream}"`,
-      { context: { subject, stream, expected: this.#options.stream } },
-    );
+    const { stream: expected, domain } = this.#options;
+    const isNamesake = ack.stream === expected;
+    const text = isNamesake
+      ? `"${subject}" was stored in stream "${expected}" of domain "${ack.domain}", not in that of domain "${domain}"; give the two streams different subjects`
+      : `"${subject}" was stored in stream "${ack.stream}", not in "${expected}"`;
+    const context = { subject, stream: ack.stream, expected, ...(isNamesake && { domain: ack.domain }) };
+    return new ConnectorError("STREAM_MISMATCH", text, { context });
   }
 
   #rejected(n: number, body: ApiErrorBody): void {

@@ -25,7 +25,7 @@ export function createJetStreamSink(settings: SinkSettings<JetStreamSinkTable>):
     },
     async attach(link, context, encoder, patienceMs) {
       const read = (signal?: AbortSignal) => readSinkStream(link.api, table, subject.pattern, signal);
-      const { config } = await answerWithin(patienceMs, context.signal, read);
+      const { config, domain } = await answerWithin(patienceMs, context.signal, read);
       const maxMessageBytes = messageLimitOf(config, subject.pattern);
       if (table.delivery === "at_most_once") {
         return { publisher: new UnconfirmedPublisher({ link, context }), maxMessageBytes };
@@ -34,6 +34,7 @@ export function createJetStreamSink(settings: SinkSettings<JetStreamSinkTable>):
         {
           link,
           stream: table.stream,
+          domain,
           maxInFlight: table.maxInFlight,
           maxInFlightBytes: table.maxInFlightBytes,
           ackTimeoutMs: table.ackTimeoutMs,

@@ -73,6 +73,21 @@ describe("reading publish acknowledgements", () => {
       : { headers: { code, description: "", get: () => "", has: () => false, *[Symbol.iterator]() {} } }),
   });
 
+  it("of a domain know good ones by their ends, too", () => {
+    const read = createPubAckReader("S", "hub");
+    expect(read(message('{"stream":"S","seq":1,"domain":"hub"}')).kind).toBe("stored");
+    expect(read(message('{"stream":"S","seq":4711,"domain":"hub"}')).kind).toBe("stored");
+    expect(read(message('{"stream":"S","seq":2,"domain":"hub","duplicate": true}')).kind).toBe("stored");
+    expect(read(message('{"stream":"S","seq":3,"domain":"hub"}')).kind).toBe("stored");
+    for (const text of [
+      '{"stream":"S","seq":3,"domain":"leaf"}',
+      '{"stream":"S","seq":3}',
+      '{"stream":"S","seq":33}',
+    ]) {
+      expect(read(message(text)), text).toMatchObject({ kind: "other_stream", stream: "S" });
+    }
+  });
+
   it("knows good ones by their first bytes, and nothing else", () => {
     const read = createPubAckReader("S");
     expect(read(message('{"stream":"S", "seq":1}')).kind).toBe("stored");
