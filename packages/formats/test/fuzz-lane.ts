@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import {
   type ConnectionSchema,
   ConnectorOptions,
@@ -69,6 +70,8 @@ export function describeFuzz(payloads: number): void {
           if (!isConnectorError(error) || error.code !== "BAD_DATA") throw error;
         }
         slowest = Math.max(slowest, performance.now() - startedAt);
+        // As a source does between batches: zlib lets go of what it needed only then.
+        if (i % 1_000 === 0) await setImmediate();
       }
       expect(rowsRead).toBeLessThan(count * 200);
       expect(slowest).toBeLessThan(10_000);

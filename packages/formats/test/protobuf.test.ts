@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ConnectionSchema, ConnectorOptions, defineSchema, isConnectorError, type Row } from "@x/connector-api";
@@ -200,6 +200,18 @@ describe("protobuf", () => {
     );
   });
 
+  test("the number of an enum that no number of 32 bits is, and a number that JSON has not, are bad data", async () => {
+    const { encoder, decoder } = await open(given, defineSchema({ color: "TEXT", m: "JSON" }));
+    expect(decodeOne(decoder, encoder.encode({ color: "-7", m: null }))).toMatchObject({ color: "-7" });
+    expect(await failure(() => encoder.encode({ color: "4294967297", m: null }))).toContain(
+      "a name of the Protobuf enum, or its number, got string that is none",
+    );
+    expect(await failure(() => encoder.encode({ color: 1 as never, m: null }))).toContain("expected TEXT");
+    expect(await failure(() => encoder.encode({ color: null, m: { a: Number.NaN } }))).toContain(
+      "a number that JSON has not",
+    );
+  });
+
   test("files import what stands beside them, and nothing else", async () => {
     const folder = mkdtempSync(join(tmpdir(), "proto-"));
     try {
@@ -212,6 +224,11 @@ describe("protobuf", () => {
       expect(decodeOne(decoder, encoder.encode({ b: { x: 3 } }))).toEqual({ b: { x: 3 } });
       expect(await failure(() => open(file("c.proto"), columns))).toContain("leaves its folder");
       expect(await failure(() => open(file("none.proto"), columns))).toContain("no such file");
+      mkdirSync(join(folder, "folder.proto"));
+      writeFileSync(join(folder, "d.proto"), 'syntax = "proto3"; import "folder.proto"; message D { int32 x = 1; }');
+      expect(await failure(() => open(file("d.proto"), columns))).toContain(
+        'the import "folder.proto" cannot be read: EISDIR',
+      );
     } finally {
       rmSync(folder, { recursive: true });
     }

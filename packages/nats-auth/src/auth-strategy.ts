@@ -31,7 +31,10 @@ export interface Authenticator {
   refresh?(): Promise<Lifetime | undefined>;
 }
 
-/** Supplies a secret, at once or as a promise. May be called at any time, never twice at once. */
+/**
+ * Supplies a secret, at once or as a promise. May be called at any time; not again while its promise is open, unless that
+ * has not been kept for 10 seconds.
+ */
 export type SecretFunction = () => string | Promise<string>;
 
 /**

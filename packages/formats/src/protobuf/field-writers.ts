@@ -151,10 +151,11 @@ function writerOf(field: Field, type: SqlType, library: ProtobufLibrary, path: s
       if (symbols === undefined)
         return field.type === "string" ? text(isWellFormed, "Unicode text", expected) : undefined;
       return (value) => {
-        const known = typeof value === "string" && Object.hasOwn(symbols.values, value);
-        if (known) return symbols.values[value];
-        if (typeof value === "string" && /^-?\d{1,10}$/.test(value)) return Number(value) | 0;
-        throw new BadValue("a name of the Protobuf enum", "string that is none");
+        if (typeof value !== "string") throw new BadValue(expected, kindOf(value));
+        if (Object.hasOwn(symbols.values, value)) return symbols.values[value];
+        const number = /^-?\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
+        if ((number | 0) === number) return number;
+        throw new BadValue("a name of the Protobuf enum, or its number", "string that is none");
       };
     case "uuid":
       if (field.type === "bytes")

@@ -16,6 +16,8 @@ export function createJsonWriter(field: Field, { fromJson }: ProtobufLibrary): (
   const rounds = reachesJson(messageOf(field), new Set());
   const expected = `the JSON form of Protobuf ${field.map ? "map" : field.type}`;
   const withDigits = (_key: string, inner: unknown): unknown => {
+    if (typeof inner === "number" && !Number.isFinite(inner))
+      throw new BadValue(expected, "a number that JSON has not");
     if (typeof inner !== "bigint") return inner;
     if (rounds) throw new BadValue(`${expected}, which holds numbers as doubles`, "an integer beyond 2^53");
     return String(inner);

@@ -85,7 +85,10 @@ export async function loadProtoFile(library: ProtobufLibrary, path: string): Pro
   return await parseProtoText(library, bytes.toString("utf8"), what, async (name) => {
     const file = resolve(folder, name);
     if (relative(folder, file).startsWith("..")) throw invalid(what, `the import ${printName(name)} leaves its folder`);
-    return await readFile(file, "utf8").catch(() => undefined);
+    return await readFile(file, "utf8").catch(({ code }: { readonly code?: unknown }) => {
+      if (code === "ENOENT") return undefined;
+      throw invalid(what, `the import ${printName(name)} cannot be read: ${code}`);
+    });
   });
 }
 

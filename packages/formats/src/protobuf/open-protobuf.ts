@@ -1,4 +1,5 @@
-import { ConnectorError, type Decoder, type Encoder, type FormatContext } from "@x/connector-api";
+import { ConnectorError, type Decoder, type Encoder, type FormatContext, isConnectorError } from "@x/connector-api";
+import type { Type } from "protobufjs";
 import { createBySchemaId } from "../schema/by-schema-id.js";
 import { envelope } from "../schema/confluent-envelope.js";
 import type { RegisteredSchema, RegistryClient } from "../schema/registry-client.js";
@@ -32,9 +33,17 @@ export async function openProtobufDecoder(options: ProtobufOptions, context: For
   }
   const client = await openRegistry(options.schemaRegistry, context);
   if (options.schemaRegistry.subject !== undefined) await client.bySubject(options.schemaRegistry.subject);
+  /** The reader of a message, or why there is none for as long as the schema is kept. */
+  const compile = (type: Type, id: number): MessageReader | ConnectorError => {
+    try {
+      return createMessageReader(library, type, reading);
+    } catch (error) {
+      return new ConnectorError("BAD_DATA", `schema ${id}: ${(error as Error).message}`, { cause: error });
+    }
+  };
   const readers = createBySchemaId(async (id) => {
     const loaded = await loadRegistered(library, client, await client.byId(id), `schema ${id}`);
-    const byPath = new Map<string, MessageReader>();
+    const byPath = new Map<string, MessageReader | ConnectorError>();
     return (payload: Uint8Array): { readonly read: MessageReader; readonly start: number } => {
       const { indexes, end } = readMessageIndexes(payload);
       const path = indexes.join(".");
@@ -42,13 +51,10 @@ export async function openProtobufDecoder(options: ProtobufOptions, context: For
       if (read === undefined) {
         const type = typeAt(loaded, indexes);
         if (type === undefined) throw new ConnectorError("BAD_DATA", `schema ${id} has no message at index ${path}`);
-        try {
-          read = createMessageReader(library, type, reading);
-        } catch (error) {
-          throw new ConnectorError("BAD_DATA", `schema ${id}: ${(error as Error).message}`, { cause: error });
-        }
+        read = compile(type, id);
         byPath.set(path, read);
       }
+      if (isConnectorError(read)) throw read;
       return { read, start: end };
     };
   });
