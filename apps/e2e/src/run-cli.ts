@@ -37,8 +37,8 @@ export interface RunningCli {
 export interface CliOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** A file that takes stdout, as `> FILE` does. */
-  readonly stdout?: string;
+  /** True: what is written to stdout fails, as on a full disk. */
+  readonly brokenStdout?: boolean;
 }
 
 /** Starts the command `nats-pipeline` in a process of its own. */
@@ -48,7 +48,8 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
 
 /** Starts a program of Node's in a process of its own. */
 export function startScript(file: string, args: readonly string[], options: CliOptions = {}): RunningCli {
-  const out = options.stdout === undefined ? undefined : openSync(options.stdout, "w");
+  // A file that is open for reading takes nothing, on every system.
+  const out = options.brokenStdout === true ? openSync(file, "r") : undefined;
   const child = spawn(process.execPath, [file, ...args], {
     cwd: options.cwd,
     env: { ...process.env, NO_COLOR: "1", ...options.env },
