@@ -107,7 +107,7 @@ describe("ordering = 'none'", () => {
   test("pulling anew, it forgets what waited before", async () => {
     await fixture.fill("WAITS", 1000);
     await using proxy = await startFaultProxy({ target: fixture.server.url });
-    const one = host({ stream: "WAITS", maxBatch: 100 }, { capacity: 300 }, proxy.url);
+    const one = host({ stream: "WAITS", maxBatch: 100, ackWaitMs: 3000 }, { capacity: 300 }, proxy.url);
     await one.open();
     const running = one.run();
     await one.until(300);
