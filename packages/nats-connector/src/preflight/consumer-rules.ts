@@ -140,18 +140,22 @@ export const consumerRules: readonly Rule[] = [
     side: "source",
     severity: "error",
     explanation:
-      "Each start makes a consumer of its own before it removes the old one; the server refuses one too many.",
+      "The server refuses one consumer too many; with interest retention a new one is made before the old one goes.",
     breach: ofSourceStream(({ stream, system, consumers }) => {
-      const { max_consumers: own = -1, name } = stream.config;
+      const { max_consumers: own = -1, name, retention } = stream.config;
       const { consumer_count: count } = stream.state;
       const outdated = consumers?.filter((each) => each.own).length ?? 0;
-      const room = stream.config.retention === "workqueue" ? outdated : 0;
+      // Elsewhere the old one goes first where there is no room; with interest retention the next one always comes first.
+      const isInterest = retention === "interest";
+      const others = isInterest ? count : count - outdated;
+      const needed = isInterest && outdated === 0 ? 2 : 1;
       const remedy = "raise max_consumers, or remove consumers that nobody uses";
-      if (own > 0 && count - room >= own) {
-        return { message: `stream "${name}" has ${count} consumers and allows ${own}`, remedy };
+      if (own > 0 && others + needed > own) {
+        const more = needed === 2 ? ": each split needs two of them, because one takes over from another" : "";
+        return { message: `stream "${name}" has ${count} consumers and allows ${own}${more}`, remedy };
       }
       const account = system.account?.limits?.max_consumers ?? -1;
-      if (account <= 0 || count - room < account) return undefined;
+      if (account <= 0 || others + needed <= account) return undefined;
       return { message: `stream "${name}" has ${count} consumers and the account allows ${account}`, remedy };
     }),
   },

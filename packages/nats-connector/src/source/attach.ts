@@ -52,8 +52,8 @@ export interface AttachRequest {
   readonly logger: Logger;
 }
 
-/** Another consumer reads the same messages of a work queue. */
-const OVERLAPS: ReadonlySet<unknown> = new Set([10099, 10100]);
+/** Another consumer reads the same messages of a work queue, or is one more than the stream or account may have. */
+const IN_THE_WAY: ReadonlySet<unknown> = new Set([10099, 10100, 10026]);
 const MAX_REPLACEMENTS = 5;
 const REPLACEMENT_DELAY_MS = 100;
 /** A consumer on a server that is down is removed without an answer. */
@@ -61,8 +61,9 @@ const REMOVAL_PATIENCE_MS = 500;
 
 /**
  * Makes the consumer of this incarnation, then removes those of earlier ones: in this order, because the last consumer
- * of an interest stream takes the messages with it. A work queue allows only one, so there it is the other way round;
- * nothing is lost then, since a work queue keeps what is not acked. Rejects with coded errors; makes nothing twice.
+ * of an interest stream takes the messages with it. A work queue allows only one, so there it is the other way round, and
+ * so it is on a stream with limits retention that has no room for one more; nothing is lost then, since both keep what is
+ * not acked. Rejects with coded errors; makes nothing twice.
  */
 export async function attach(request: AttachRequest): Promise<Attachment> {
   const { connection, table, split, known, signal } = request;
@@ -75,9 +76,7 @@ export async function attach(request: AttachRequest): Promise<Attachment> {
       : await resolveStart(api, table, stream, split.filters, known, signal);
   const plan = planOf(request, stream, capabilities, resolved);
   const isWorkQueue = stream.config.retention === "workqueue";
-  const info = isWorkQueue
-    ? await replaceOnWorkQueue(request, plan.config)
-    : await api.createConsumer(table.stream, plan.config, signal);
+  const info = await create(request, plan.config, stream);
   if (info.delivered.consumer_seq !== 0) {
     throw new ConnectorError(
       "POSITION_LOST",
@@ -139,22 +138,37 @@ function planOf(
   return planConsumer({ ...request, start: { kind: "after", sequence: Math.min(known.durable, start.sequence) } });
 }
 
+async function create(request: AttachRequest, config: NamedConsumerConfig, stream: StreamInfo): Promise<ConsumerInfo> {
+  const { connection, table, signal } = request;
+  const { retention } = stream.config;
+  if (retention === "workqueue") return replace(request, config);
+  try {
+    return await connection.api.createConsumer(table.stream, config, signal);
+  } catch (error) {
+    if (retention !== "limits" || !isInTheWay(error)) throw error;
+    return replace(request, config);
+  }
+}
+
 /**
- * A work queue has one consumer at a time: the old one of this job goes first. It may still be in the way for a moment,
- * while its removal is under way here or in the incarnation that is closing; a consumer of somebody else stays in the way.
+ * The old consumer of this job goes first. It may still be in the way for a moment, while its removal is under way here or
+ * in the incarnation that is closing; a consumer of somebody else stays in the way.
  */
-async function replaceOnWorkQueue(request: AttachRequest, config: NamedConsumerConfig): Promise<ConsumerInfo> {
+async function replace(request: AttachRequest, config: NamedConsumerConfig): Promise<ConsumerInfo> {
   const { connection, table, signal } = request;
   for (let attempt = 1; ; attempt++) {
     await removeOld(request);
     try {
       return await connection.api.createConsumer(table.stream, config, signal);
     } catch (error) {
-      const inTheWay = isConnectorError(error) && OVERLAPS.has(error.context.errCode);
-      if (!inTheWay || attempt === MAX_REPLACEMENTS) throw error;
+      if (!isInTheWay(error) || attempt === MAX_REPLACEMENTS) throw error;
     }
     await abortable(sleep(REPLACEMENT_DELAY_MS), signal);
   }
+}
+
+function isInTheWay(error: unknown): boolean {
+  return isConnectorError(error) && IN_THE_WAY.has(error.context.errCode);
 }
 
 function removeOld({

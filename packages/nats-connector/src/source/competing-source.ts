@@ -22,7 +22,7 @@ import { type Loss, lossError, reportLoss } from "./loss.js";
 import { PassedOver } from "./passed-over.js";
 import { createPullPace, type PullPace } from "./pull-pace.js";
 import { QuietWatch } from "./quiet-watch.js";
-import { retryAttach } from "./retry-attach.js";
+import { retryAttach, streamIsGone } from "./retry-attach.js";
 import { openSharedConsumer, type SharedConsumer } from "./shared-consumer.js";
 import { tellsByNumbers } from "./shared-loss.js";
 import { handOnBeforeFailing, opened, openSourceLink, type SourceLink, type SourceOptions } from "./source-link.js";
@@ -204,7 +204,7 @@ class CompetingSource implements SourceOperator {
         await this.#attach(context, Number.POSITIVE_INFINITY);
       } catch (error) {
         if (stop.aborted) return false;
-        throw error;
+        throw streamIsGone(error, this.#options.table.stream, "in any order");
       }
     }
   }

@@ -13,6 +13,7 @@ import { sequenceOf } from "../jetstream/position.js";
 import { describeJetStreamMessage } from "../message-metadata.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 import { checkCoverage } from "./check-coverage.js";
+import { checkRoom } from "./check-room.js";
 import { createPullPace } from "./pull-pace.js";
 import { retryAttach } from "./retry-attach.js";
 import { handOnBeforeFailing, opened, openSourceLink, type SourceLink, type SourceOptions } from "./source-link.js";
@@ -56,6 +57,7 @@ class JetStreamSource implements SourceOperator {
       context,
       splits.map(({ name }) => name),
     );
+    checkRoom(stream, splits.length, context.restored === undefined);
     await checkCoverage(connection.api, table, stream, splits, signal);
     const pace = createPullPace(table, splits.length, rateLimit);
     const setting = { connection, table, context, pace, moveAfterMs };

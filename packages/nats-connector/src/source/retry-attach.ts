@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { abortable, isConnectorError, type Logger } from "@x/connector-api";
+import { abortable, ConnectorError, isConnectorError, type Logger } from "@x/connector-api";
 import type { OpenConnection } from "../open-connection.js";
 
 export interface RetryAttachOptions {
@@ -66,4 +66,11 @@ export async function retryAttach<T>(options: RetryAttachOptions, attempt: () =>
     }
     await abortable(sleep(delayMs), signal);
   }
+}
+
+/** A stream that vanishes under a running source is something else than a wrong name. Other errors stay as they are. */
+export function streamIsGone(error: unknown, stream: string, how: string): unknown {
+  if (!isConnectorError(error) || error.code !== "STREAM_NOT_FOUND") return error;
+  const text = `stream "${stream}" was deleted while it was read, ${how}, and did not come back`;
+  return new ConnectorError("STREAM_NOT_FOUND", text, { cause: error, context: error.context });
 }

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   abortable,
-  ConnectorError,
   isConnectorError,
   type SourceCollector,
   type SourceContext,
@@ -22,7 +21,7 @@ import { LagGauge } from "./lag-gauge.js";
 import { type Loss, removedFromHead, reportLoss } from "./loss.js";
 import type { PullPace } from "./pull-pace.js";
 import { QuietWatch } from "./quiet-watch.js";
-import { retryAttach } from "./retry-attach.js";
+import { retryAttach, streamIsGone } from "./retry-attach.js";
 import { opened } from "./source-link.js";
 import { SplitProgress } from "./split-progress.js";
 import { type ReadEnd, SplitReader } from "./split-reader.js";
@@ -140,14 +139,14 @@ export class StreamSplit {
   }
 
   async #rebuild(stop: AbortSignal, idleRebuilds: number): Promise<Attachment> {
-    const { connection, context } = this.#setting;
+    const { connection, table, context } = this.#setting;
     if (idleRebuilds > 1) await abortable(sleep(Math.min(2000, 50 * 2 ** (idleRebuilds - 2))), stop);
     await connection.whenConnected(stop);
     await context.assertCurrent();
     this.#rebuilds += 1;
     context.counters.rebuilds += 1;
     return this.#attach(Number.POSITIVE_INFINITY).catch((error: unknown) => {
-      throw this.#streamIsGone(error);
+      throw streamIsGone(error, table.stream, `up to ${this.#progress.cursor}`);
     });
   }
 
@@ -258,14 +257,6 @@ export class StreamSplit {
     const { logger, onEvent } = this.#setting.context;
     logger.info({ event: "rebuild", ...this.#place, reason }, "rebuilding the consumer");
     onEvent?.({ type: "rebuild", reason });
-  }
-
-  /** A stream that vanishes under a running source is something else than a wrong name. */
-  #streamIsGone(error: unknown): unknown {
-    if (!isConnectorError(error) || error.code !== "STREAM_NOT_FOUND") return error;
-    const { stream } = this.#setting.table;
-    const text = `stream "${stream}" was deleted while it was read, up to ${this.#progress.cursor}, and did not come back`;
-    return new ConnectorError("STREAM_NOT_FOUND", text, { cause: error, context: error.context });
   }
 
   get #place(): { readonly stream: string; readonly split: string } {

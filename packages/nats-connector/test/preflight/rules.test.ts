@@ -169,6 +169,12 @@ const breaches: readonly Breach[] = [
   ["consumer-replicas", "error", "more than the stream has", { sourceTable: { numReplicas: 5 } }],
   ["consumer-replicas", "error", "fewer on interest", { source: interest, sourceTable: { numReplicas: 1 } }],
   ["consumer-limit", "error", "no room for one more", { source: { stream: streamOf("IN", { max_consumers: 1 }) } }],
+  [
+    "consumer-limit",
+    "error",
+    "no room on interest to take over",
+    { source: { stream: streamOf("IN", { retention: "interest", max_consumers: 2 }), consumers: [] } },
+  ],
   ["filter-matches-nothing", "warning", "a foreign subject", { sourceTable: { filterSubjects: ["other.>"] } }],
   [
     "filter-matches-nothing",
