@@ -8,7 +8,7 @@ import { type BenchStreams, openBenchStreams } from "./contest/streams.js";
 export interface BenchOptions {
   /** Few turns, small payloads only: what CI has time for. */
   readonly short: boolean;
-  /** Counted turns per race; undefined: as many as the length of the run asks for. */
+  /** Counted turns of every race; undefined: as many as the race, or else the length of the run, asks for. */
   readonly turns: number | undefined;
   /** Folder for CPU profiles; undefined: none. */
   readonly profileTo: string | undefined;
@@ -36,11 +36,7 @@ const SIZES = [
 ];
 
 /** Starts a server of its own on 127.0.0.1 for all lanes of a run. */
-export async function openBench({
-  short,
-  turns = short ? TURNS.short : TURNS.long,
-  profileTo,
-}: BenchOptions): Promise<Bench> {
+export async function openBench({ short, turns, profileTo }: BenchOptions): Promise<Bench> {
   if (profileTo !== undefined) mkdirSync(profileTo, { recursive: true });
   const server = await startNatsServer();
   const streams = await openBenchStreams(server.url);
@@ -59,7 +55,10 @@ export async function openBench({
       servers: server.url,
       ...more,
     }),
-    race: (lane, race) => runRace(lane, race, streams, { turns, warmUp: 1, profileTo, serverPid: server.pid }),
+    race(lane, race) {
+      const counted = turns ?? race.turns ?? (short ? TURNS.short : TURNS.long);
+      return runRace(lane, race, streams, { turns: counted, warmUp: 1, profileTo, serverPid: server.pid });
+    },
     async [Symbol.asyncDispose]() {
       await streams[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

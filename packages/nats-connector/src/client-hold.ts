@@ -75,7 +75,7 @@ export function holdClient(
     lost: lost.signal,
     whenConnected: (signal) => link.whenConnected(signal),
     listen,
-    newInbox: () => `${inboxPrefix}.${randomBytes(INBOX_BYTES).toString("hex")}`,
+    newInbox: () => `${inboxPrefix}._${randomBytes(INBOX_BYTES).toString("base64url")}`,
     boundary: () => held.boundary(),
     close,
     [Symbol.asyncDispose]: close,

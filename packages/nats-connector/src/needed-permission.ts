@@ -1,5 +1,5 @@
 /** The random end of an inbox: what a client appends, or `newInbox` does. */
-const inbox = /^(.+?)\.(?:[0-9A-Z]{22}|[0-9a-f]{24})(?:\..*)?$/;
+const inbox = /^(.+?)\.(?:[0-9A-Z]{22}|_[0-9A-Za-z_-]{16})(?:\..*)?$/;
 /** What is asked of one consumer, whose name is another one with each start. */
 const consumerVerb = /^(\$JS(?:\.[^.]+)?\.API\.CONSUMER\.(?:CREATE|INFO|DELETE|MSG\.NEXT)\.[^.]+)\.[^.]+(.*)$/;
 const ack = /^(\$JS\.ACK(?:\.[^.]+)*?)\.([^.]+)\.[^.]+(?:\.\d+){5}$/;

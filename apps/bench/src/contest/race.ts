@@ -36,7 +36,7 @@ interface Turn extends Timing {
  */
 export async function runRace(lane: string, race: Race, streams: BenchStreams, options: RaceOptions): Promise<Outcome> {
   const names = Object.keys(race.entrants);
-  const { turns = options.turns } = race;
+  const { turns } = options;
   const running = new Map<string, RunningEntrant>();
   const timings = new Map<string, Turn[]>(names.map((name) => [name, []]));
   try {
