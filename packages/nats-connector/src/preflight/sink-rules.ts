@@ -1,4 +1,5 @@
 import { coversSubject } from "../sink/subject-match.js";
+import { headersNotTaken } from "../sink/target-stream.js";
 import { msOf, ofSinkStream, ofStreamSink, type Rule } from "./rule.js";
 
 /** Rules about the destination: whether what is acknowledged there is stored, and stays. */
@@ -52,6 +53,19 @@ export const sinkRules: readonly Rule[] = [
       if (stream.config.no_ack !== true || table.delivery === "at_most_once") return undefined;
       const message = `stream "${stream.config.name}" does not acknowledge publishes (no_ack)`;
       return { message, remedy: "turn no_ack off, or use delivery = 'at_most_once'" };
+    }),
+  },
+  {
+    id: "sink-header-not-taken",
+    side: "sink",
+    severity: "error",
+    explanation: "A stream refuses a header it would have to act on and is not set to; a start ends with exit code 2.",
+    breach: ofSinkStream(({ stream, table }) => {
+      const [untaken] = headersNotTaken(stream.config, table.headers);
+      if (untaken === undefined) return undefined;
+      const { name, setting } = untaken;
+      const message = `stream "${stream.config.name}" does not set ${setting}, which header.${name} needs`;
+      return { message, remedy: `set ${setting} on the stream, or leave the header out` };
     }),
   },
   {

@@ -7,6 +7,7 @@ import { AckInbox } from "./ack-inbox.js";
 import { Backoff } from "./backoff.js";
 import { HeaderCursor } from "./encoded-headers.js";
 import type { PubAck } from "./pub-ack.js";
+import { answerIsLate, nobodyAnswers, storedElsewhere } from "./publish-errors.js";
 import { PublishWindow } from "./publish-window.js";
 import type { Publisher } from "./publisher.js";
 import { StreamWatch } from "./stream-watch.js";
@@ -100,7 +101,7 @@ export class AckedPublisher implements Publisher {
     this.#clock = new AckClock({
       timeoutMs,
       oldest: () => (this.#paused || this.#window.head >= this.#next ? undefined : this.#window.head),
-      late: () => this.#late(),
+      late: () => this.#unanswered(answerIsLate(options, timeoutMs)),
     });
   }
 
@@ -204,8 +205,8 @@ export class AckedPublisher implements Publisher {
       return;
     }
     if (attempt !== this.#attempt || !this.#window.isOpen(n)) return;
-    if (ack.kind === "no_responders") this.#unreachable();
-    else if (ack.kind === "other_stream") this.fail(this.#mismatch(n, ack));
+    if (ack.kind === "no_responders") this.#unanswered(nobodyAnswers(this.#options));
+    else if (ack.kind === "other_stream") this.fail(storedElsewhere(this.#window.subjectAt(n), this.#options, ack));
     else this.#rejected(n, ack.error);
   }
 
@@ -223,17 +224,6 @@ export class AckedPublisher implements Publisher {
   #count(n: number): void {
     if (this.#uncounted.size > 0 && this.#uncounted.delete(n)) return;
     this.#options.context.counters.rowsOut += 1;
-  }
-
-  #mismatch(n: number, ack: Extract<PubAck, { kind: "other_stream" }>): ConnectorError {
-    const subject = this.#window.subjectAt(n);
-    const { stream: expected, domain } = this.#options;
-    const isNamesake = ack.stream === expected;
-    const text = isNamesake
-      ? `"${subject}" was stored in stream "${expected}" of domain "${ack.domain}", not in that of domain "${domain}"; give the two streams different subjects`
-      : `"${subject}" was stored in stream "${ack.stream}", not in "${expected}"`;
-    const context = { subject, stream: ack.stream, expected, ...(isNamesake && { domain: ack.domain }) };
-    return new ConnectorError("STREAM_MISMATCH", text, { context });
   }
 
   #rejected(n: number, body: ApiErrorBody): void {
@@ -272,10 +262,8 @@ export class AckedPublisher implements Publisher {
     );
   }
 
-  #unreachable(): void {
-    const stream = this.#options.stream;
-    const text = `nobody answers for stream "${stream}"`;
-    this.#restart(this.#backoff.ms, new ConnectorError("SERVER_UNAVAILABLE", text, { context: { stream } }));
+  #unanswered(reason: ConnectorError): void {
+    this.#restart(this.#backoff.ms, reason);
     this.#watch.unanswered();
   }
 
@@ -314,7 +302,7 @@ export class AckedPublisher implements Publisher {
     this.#limit = 1;
     const { cannotRepeat } = this.#options;
     this.#backoff.again(delayMs, () => {
-      if (cannotRepeat === undefined || this.inFlight === 0) this.#resume();
+      if (cannotRepeat === undefined || this.inFlight === 0 || !this.#options.link.connected) this.#resume();
       else this.#resumeUnless(cannotRepeat());
     });
   }
@@ -339,12 +327,5 @@ export class AckedPublisher implements Publisher {
         else if (attempt === this.#attempt) this.#restart(this.#backoff.ms);
       },
     );
-  }
-
-  #late(): void {
-    const { ackTimeoutMs, stream } = this.#options;
-    const text = `no acknowledgement from stream "${stream}" for ${ackTimeoutMs} ms`;
-    this.#restart(this.#backoff.ms, new ConnectorError("SERVER_UNAVAILABLE", text, { context: { stream } }));
-    this.#watch.unanswered();
   }
 }

@@ -43,7 +43,7 @@ export function assertCaptures(config: StreamConfig, pattern: string, option: st
   });
 }
 
-/** Headers that a stream acts on, and the setting without which it refuses them, or a server that is too old ignores them. */
+/** Headers that a stream acts on, and the setting that lets it. */
 const headerSettings: Readonly<Record<string, keyof StreamConfig>> = {
   "nats-rollup": "allow_rollup_hdrs",
   "nats-ttl": "allow_msg_ttl",
@@ -67,13 +67,22 @@ export async function readSinkStream(
     const message = `stream "${stream}" does not acknowledge what is published (no_ack); turn that off, or take delivery = 'at_most_once'`;
     throw new ConnectorError("STREAM_MISMATCH", message, { context: { stream } });
   }
-  for (const name of Object.keys(headers)) {
+  const [untaken] = headersNotTaken(config, headers);
+  if (untaken === undefined) return info;
+  const { name, setting } = untaken;
+  const message = `header.${name}: stream "${stream}" does not set ${setting}; set it there, or leave the header out`;
+  throw new ConnectorError("CAPABILITY_MISSING", message, { context: { stream, setting } });
+}
+
+/** Headers of a table that the stream would refuse, or a server that is too old would ignore, and the setting they need. */
+export function headersNotTaken(
+  config: StreamConfig,
+  headers: Readonly<Record<string, string>>,
+): readonly { readonly name: string; readonly setting: string }[] {
+  return Object.keys(headers).flatMap((name) => {
     const setting = headerSettings[name.toLowerCase()];
-    if (setting === undefined || config[setting] === true) continue;
-    const message = `header.${name}: stream "${stream}" does not set ${setting}; set it there, or leave the header out`;
-    throw new ConnectorError("CAPABILITY_MISSING", message, { context: { stream, setting } });
-  }
-  return info;
+    return setting === undefined || config[setting] === true ? [] : [{ name, setting }];
+  });
 }
 
 /** What the file store keeps of a message beside subject, headers and payload. */

@@ -200,6 +200,7 @@ const breaches: readonly Breach[] = [
     "no_ack",
     { sink: { stream: streamOf("OUT", { no_ack: true, duplicate_window: 120e9 }) } },
   ],
+  ["sink-header-not-taken", "error", "a rollup", { sinkTable: { headers: { "nats-rollup": "sub" } } }],
   [
     "sink-interest-unheld",
     "warning",
