@@ -26,7 +26,7 @@ export async function runInContainers(context) {
   /** @type {readonly string[]} */
   let tags = [];
   try {
-    tags = await buildImages(context.root, env);
+    tags = await buildImages(context.root, env, console.log);
     const runner = { ...context.runner, run: withEnv(context.runner, { ...withCompose, E2E_ON: "containers" }) };
     const files = ["apps/e2e/test/cluster-", "apps/e2e/test/docker-"];
     const out = leaveOut("*.nightly.test.ts", ...(compose ? [] : ["docker-compose*"]));

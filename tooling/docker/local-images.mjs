@@ -2,7 +2,6 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 /** @typedef {{ base?: string, copies: Readonly<Record<string, string>>, dockerfile: readonly string[] }} Contents */
 
@@ -84,16 +83,23 @@ export function buildNodeImage(tag, env) {
 /**
  * What docker/compose.yaml pulls, in one image: a server, the `wget` of its health check and the command `nats`.
  * @param {string} tag
- * @param {{ base: string, server: string }} parts an image of nats-pipeline, and a nats-server
+ * @param {{ base: string, server: string, nats: string, wget: string }} parts an image of nats-pipeline, and programs
  * @param {NodeJS.ProcessEnv} env
  */
-export function buildComposeImage(tag, { base, server }, env) {
-  const here = (/** @type {string} */ name) => fileURLToPath(new URL(name, import.meta.url));
-  const copies = {
-    "/nats-server": server,
-    "/usr/local/bin/nats": here("nats.mjs"),
-    "/usr/local/bin/wget": here("wget.mjs"),
-  };
+export function buildComposeImage(tag, { base, server, nats, wget }, env) {
+  const copies = { "/nats-server": server, "/usr/local/bin/nats": nats, "/usr/local/bin/wget": wget };
   const dockerfile = ["USER 0", "HEALTHCHECK NONE", 'ENTRYPOINT ["/nats-server"]'];
   buildFromFiles(tag, { base, copies, dockerfile }, env);
+}
+
+/**
+ * Prometheus as its official image runs it.
+ * @param {string} tag
+ * @param {string} program
+ * @param {NodeJS.ProcessEnv} env
+ */
+export function buildPrometheusImage(tag, program, env) {
+  const flags = ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"];
+  const dockerfile = ['ENTRYPOINT ["/bin/prometheus"]', `CMD ${JSON.stringify(flags)}`];
+  buildFromFiles(tag, { copies: { "/bin/prometheus": program }, dockerfile }, env);
 }

@@ -2,5 +2,5 @@
 import { fileURLToPath } from "node:url";
 import { buildImages } from "./build-images.mjs";
 
-const tags = await buildImages(fileURLToPath(new URL("../..", import.meta.url)), process.env);
+const tags = await buildImages(fileURLToPath(new URL("../..", import.meta.url)), process.env, console.error);
 console.log(tags.join("\n"));

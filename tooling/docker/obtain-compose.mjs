@@ -1,18 +1,8 @@
 import { spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { cacheFolder } from "../nats-server/binary-cache.mjs";
-import { unpackDebianPackage } from "../nats-server/debian-archive.mjs";
+import { join } from "node:path";
+import { obtainDebianProgram } from "./debian-program.mjs";
 
 /**
  * @typedef {object} Compose
@@ -40,16 +30,11 @@ export async function obtainCompose({ env }) {
   const installed = process.getuid?.() === 0 && install(env) ? versionOf(env) : undefined;
   if (isNewEnough(installed)) return { env: {}, from: `the package docker-compose-v2, ${installed}`, close: none };
 
-  const plugin = join(dirname(cacheFolder(env)), "docker-compose", "docker-compose");
-  if (!existsSync(plugin)) {
-    const taken = await unpackDebianPackage({
-      name: "docker-compose",
-      suites: SUITES,
-      env,
-      take: async (unpacked) => addToCache(join(unpacked, IN_PACKAGE), plugin),
-    }).catch((error) => ({ reason: error.message }));
-    if (taken) return { reason: `docker compose is not there, and Debian's package is not to be had: ${taken.reason}` };
+  const program = await obtainDebianProgram({ name: "docker-compose", path: IN_PACKAGE, suites: SUITES, env });
+  if ("reason" in program) {
+    return { reason: `docker compose is not there, and Debian's package is not to be had: ${program.reason}` };
   }
+  const { path: plugin } = program;
   const folder = mkdtempSync(join(tmpdir(), "docker-config-"));
   const close = () => rmSync(folder, { recursive: true, force: true });
   const found = { ...env, DOCKER_CONFIG: withPlugin(folder, plugin, env) };
@@ -83,18 +68,6 @@ function install(env) {
   const args = ["install", "--yes", "--no-install-recommends", "docker-compose-v2"];
   const options = { env: { ...env, DEBIAN_FRONTEND: "noninteractive" }, stdio: /** @type {const} */ ("ignore") };
   return spawnSync("apt-get", args, options).status === 0;
-}
-
-/**
- * In one rename, so that nobody ever finds half of it.
- * @param {string} source
- * @param {string} target
- */
-function addToCache(source, target) {
-  mkdirSync(dirname(target), { recursive: true });
-  const draft = `${target}.${process.pid}`;
-  copyFileSync(source, draft);
-  renameSync(draft, target);
 }
 
 /**

@@ -9,6 +9,8 @@ export const images = {
   cli: "nats-e2e-cli",
   /** What docker/compose.yaml pulls. */
   compose: "nats-e2e-compose",
+  /** Not there where it cannot be had. */
+  prometheus: "nats-e2e-prometheus",
 } as const;
 
 /** Runs `docker …` and gives what it prints. Rejects with the command and what it says against it. */
