@@ -56,16 +56,21 @@ describe("outputs with ids that differ each time", () => {
     async (rollup) => {
       await using proxy = await startFaultProxy({ target: server.url });
       let unfinished = 0;
+      await observer.api("STREAM.DELETE.OUT").catch(() => {});
+      // Ids are forgotten at once: only what is read can tell.
+      await observer.createStream({ name: "OUT", allow_rollup_hdrs: rollup, duplicate_window: 100e6 });
       for (let n = 1, isOver = false; !isOver; n++) {
-        await observer.api("STREAM.DELETE.OUT").catch(() => {});
-        // Ids are forgotten at once: only what is read can tell.
-        await observer.createStream({ name: "OUT", allow_rollup_hdrs: rollup, duplicate_window: 100e6 });
-        const first = await open({}, proxy.url);
+        await observer.api("STREAM.PURGE.OUT");
+        const pipeline = `p${n}`;
+        const first = await open({ pipeline }, proxy.url);
+        const { last_seq: claim } = await observer.stateOf("OUT");
         const kill = killBefore(proxy, n, isPublish);
         isOver = !(await runUntilKilled(first, drawn(1, 4, rowsOf, "a", large), kill));
         kill[Symbol.dispose]();
+        // What it has sent before has its time to arrive.
+        if (!isOver) await expect.poll(async () => (await observer.stateOf("OUT")).last_seq).toBe(claim + n - 1);
         await sleep(150);
-        const second = await open();
+        const second = await open({ pipeline });
         const from = nextOf(second);
         await second.write(drawn(from, 5, rowsOf, "b", large));
         await second.flush();
@@ -74,7 +79,7 @@ describe("outputs with ids that differ each time", () => {
         expect(calls[1], `killed before message ${n}`).toBe(from > 2 ? "a" : "b");
         if (from === 3) unfinished += 1;
       }
-      // Before each of its five outputs, and before each message behind them.
+      // Before each of its five and before each message behind them.
       expect(unfinished).toBeGreaterThanOrEqual(5);
     },
     60_000,
@@ -99,11 +104,13 @@ describe("outputs with ids that differ each time", () => {
     let kill = killBefore(proxy, 21, isOutput);
     expect(await runUntilKilled(first, batch, kill)).toBe(true);
     kill[Symbol.dispose]();
+    await expect.poll(async () => (await stored(observer)).length).toBe(20);
+    kill = killBefore(proxy, 11, isOutput);
     const second = await open(table, proxy.url);
     expect(second.committed).toEqual(new Map([["0", positionOf(1)]]));
-    kill = killBefore(proxy, 11, isOutput);
     expect(await runUntilKilled(second, { rows: [], positions: [], split: "0", end: positionOf(1) }, kill)).toBe(true);
     kill[Symbol.dispose]();
+    await expect.poll(async () => (await stored(observer)).length).toBe(30);
     const third = await open(table);
     await third.flush();
     await third.sink.close();
@@ -170,6 +177,7 @@ describe("a start with ids in the middle of an input refuses", () => {
     const first = await open({}, proxy.url);
     const kill = killBefore(proxy, 4, isOutput);
     expect(await runUntilKilled(first, drawn(1, 2, rowsOf, "a", large), kill)).toBe(true);
+    await expect.poll(async () => (await stored(observer)).length).toBe(3);
     const [lost] = await stagingOf(observer);
     await observer.api("STREAM.MSG.DELETE.OUT", { seq: lost });
     for (let attempt = 0; attempt < 2; attempt++) {
