@@ -64,7 +64,7 @@ export function removedFromHead(
 }
 
 /** Messages `from..to` at the head of the stream are gone, and not by its limits. */
-export function purgedFromHead({ config }: StreamInfo, range: { readonly from: number; readonly to: number }): Loss {
+function purgedFromHead({ config }: StreamInfo, range: { readonly from: number; readonly to: number }): Loss {
   const { name, retention } = config;
   const orUnwanted = retention === "interest" ? ", or removed with the last consumer that wanted them," : "";
   const text = `messages ${range.from}..${range.to} of stream "${name}" were purged${orUnwanted} before they were read`;

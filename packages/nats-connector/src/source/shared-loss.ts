@@ -1,5 +1,5 @@
 import type { ConsumerInfo, SequencePair, StreamInfo } from "../jetstream/api.js";
-import { type Loss, purgedFromHead, removedFromHead } from "./loss.js";
+import { type Loss, removedFromHead } from "./loss.js";
 import type { KnownPosition } from "./resolve-start.js";
 import { lossUpTo } from "./resolve-start.js";
 
@@ -7,7 +7,8 @@ import { lossUpTo } from "./resolve-start.js";
  * What a shared consumer will never deliver to anybody, told by what it says of itself: it stands where it was when the
  * stream's limits have removed what comes next. Undefined for nothing.
  *
- * With a purge the server moves it, as if all of it had been delivered. But it does not count that as deliveries: where
+ * With a purge the server moves it, as if all of it had been delivered; before 2.11 also with a limit, while the pull of
+ * somebody who has gone waits. But it does not count that as deliveries: where
  * it has come farther than it has made deliveries since `farthest`, the rest was purged. Others may have read on behind
  * it since; then the loss was theirs to tell.
  */
@@ -22,7 +23,7 @@ export function lossOfShared(
   if (delivered.stream_seq < to) return lossUpTo(stream, filters, position, to);
   if (farthest === undefined || delivered.stream_seq > to || !tellsByNumbers(stream, filters)) return undefined;
   const passedOver = countPassedOver(farthest, delivered);
-  return passedOver > 0 ? purgedFromHead(stream, { from: to - passedOver + 1, to }) : undefined;
+  return passedOver > 0 ? removedFromHead(stream, { from: to - passedOver + 1, to }, undefined) : undefined;
 }
 
 /** Messages that nobody was given between two deliveries: each of the stream comes for the first time in order. */
