@@ -8,10 +8,11 @@ import { renderDifferences } from "../render/differences.js";
 import { styleOf } from "../render/style.js";
 import { countFlag, type ScriptFlags } from "../script-flags.js";
 import { openStateStore } from "../state-store.js";
+import { onStopSignals } from "../stop-signals.js";
 import type { Tally } from "./differences.js";
 import { type OutputReader, outputReader } from "./output-reader.js";
 import { type Progress, readProgress, removeProgress, writeProgress } from "./progress-file.js";
-import { observing, walk } from "./walk.js";
+import { observing, type WalkOptions, walk } from "./walk.js";
 
 export interface VerifyFlags extends ScriptFlags {
   readonly state: string;
@@ -42,7 +43,13 @@ export function verifyScript(file: string, flags: VerifyFlags, output: Output): 
       flags.key?.split(",").map((column) => column.trim()),
     );
     const tally = reader.createTally(range.ordered, saved?.tally);
-    const done = await count({ pipeline, sink, script, range, reader, tally, saved, of, file: flags.progress });
+    const [drain, stop] = [new AbortController(), new AbortController()];
+    // For all walks together: a signal between two of them counts as well.
+    const release = onStopSignals({ first: () => drain.abort(), second: () => stop.abort() });
+    const reading = { logger: script.logger, drain: drain.signal, stop: stop.signal };
+    const done = await count({
+      ...{ pipeline, sink, range, reader, tally, saved, of, file: flags.progress, reading },
+    }).finally(release);
     if (!done) {
       output.stderr.write(flags.progress === undefined ? "interrupted\n" : `interrupted; run it again to go on\n`);
       return 130;
@@ -98,18 +105,18 @@ async function rangeOf(
 interface Counting {
   readonly pipeline: PlannedPipeline;
   readonly sink: PlannedTable;
-  readonly script: OpenScript;
   readonly range: SourceRange;
   readonly reader: OutputReader;
   readonly tally: Tally<unknown>;
   readonly saved: Progress | undefined;
   readonly of: string;
   readonly file: string | undefined;
+  readonly reading: Pick<WalkOptions, "logger" | "drain" | "stop">;
 }
 
 /** One walk after the other. False when a signal ended it before its end. */
 async function count(counting: Counting): Promise<boolean> {
-  const { pipeline, sink, script, range, reader, tally, saved, of, file } = counting;
+  const { pipeline, sink, range, reader, tally, saved, of, file, reading } = counting;
   let nextInput = saved?.nextInput ?? range.from;
   let nextOutput = saved?.nextOutput ?? 0;
   const save = (): void => {
@@ -126,7 +133,7 @@ async function count(counting: Counting): Promise<boolean> {
       }
     };
     const { stopped, error } = await walk({
-      ...{ name: "verify-input", source, logger: script.logger },
+      ...{ name: "verify-input", source, ...reading },
       transform: observing(transformOf(pipeline), seen),
       take: (batch) => reader.expect(batch, tally),
       passed(last) {
@@ -140,7 +147,7 @@ async function count(counting: Counting): Promise<boolean> {
   }
   const begin = saved === undefined || nextOutput <= 1 ? {} : { from: { sequence: nextOutput } };
   const { stopped, error } = await walk({
-    ...{ name: "verify-output", source: replay(reader.plan(sink), begin, "output"), logger: script.logger },
+    ...{ name: "verify-output", source: replay(reader.plan(sink), begin, "output"), ...reading },
     take: (batch) => reader.found(batch, tally),
     passed(last) {
       nextOutput = last + 1;
@@ -155,7 +162,7 @@ async function count(counting: Counting): Promise<boolean> {
  * What goes on meanwhile, or was left out, makes rows of the same sink: the inputs outside of the range are read for their
  * keys, behind the outputs, so that each row found has its input. Not kept: an interrupted one begins anew.
  */
-async function countBeyond({ pipeline, script, range, reader, tally }: Counting): Promise<boolean> {
+async function countBeyond({ pipeline, range, reader, tally, reading }: Counting): Promise<boolean> {
   const take = reader.beyond;
   if (take === undefined) return true;
   const ranges = [
@@ -164,7 +171,7 @@ async function countBeyond({ pipeline, script, range, reader, tally }: Counting)
   ];
   for (const each of ranges) {
     const { stopped, error } = await walk({
-      ...{ name: "verify-beyond", source: replay(pipeline.source, each, "input"), logger: script.logger },
+      ...{ name: "verify-beyond", source: replay(pipeline.source, each, "input"), ...reading },
       transform: transformOf(pipeline),
       take: (batch) => take(batch, tally),
       passed() {},

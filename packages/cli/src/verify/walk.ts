@@ -8,23 +8,28 @@ import {
   type Transform,
 } from "@x/connector-api";
 import { startPipeline } from "@x/runtime";
-import { onStopSignals } from "../stop-signals.js";
 
 export interface WalkOptions {
   readonly name: string;
   readonly source: SourceOperator;
   readonly transform?: Transform | undefined;
   readonly logger: Logger;
+  /** Ends it behind what was taken. */
+  readonly drain: AbortSignal;
+  /** Ends it where it stands. */
+  readonly stop: AbortSignal;
   /** Takes each batch as it comes. */
   readonly take: (batch: RecordBatch) => void;
   /** Called every few seconds when everything up to `last` was taken. */
   readonly passed: (last: number) => void;
 }
 
-/** Reads a replay to its end. `stopped` when a signal ended it before. */
+/** Reads a replay to its end. `stopped` when it was told to end before. */
 export async function walk(
   options: WalkOptions,
 ): Promise<{ readonly stopped: boolean; readonly error?: ConnectorError }> {
+  const { drain, stop } = options;
+  if (drain.aborted) return { stopped: true };
   let last: number | undefined;
   const sink: SinkOperator = {
     name: "verify",
@@ -47,17 +52,12 @@ export async function walk(
     checkpointIntervalMs: 2000,
     logger: options.logger,
   });
-  let stopped = false;
-  const release = onStopSignals({
-    first: () => {
-      stopped = true;
-      pipeline.drain();
-    },
-    second: () => pipeline.stop(),
-  });
+  drain.addEventListener("abort", pipeline.drain);
+  stop.addEventListener("abort", pipeline.stop);
   const { error } = await pipeline.finished;
-  release();
-  return { stopped, ...(error === undefined ? {} : { error }) };
+  drain.removeEventListener("abort", pipeline.drain);
+  stop.removeEventListener("abort", pipeline.stop);
+  return { stopped: drain.aborted, ...(error === undefined ? {} : { error }) };
 }
 
 /** The transform of a pipeline that tells of every input before it. */
