@@ -24,7 +24,7 @@ import {
   pipelineToken,
 } from "./checkpoints/kv-entries.js";
 import { StateBucket } from "./checkpoints/state-bucket.js";
-import type { LinkContext, OpenConnection } from "./open-connection.js";
+import type { LinkContext, OpenConnection } from "./connection.js";
 
 export interface KvCheckpointOptions extends StateOptions {
   readonly bucket: string;

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { OperatorCounters } from "@x/connector-api";
+import type { LinkContext, OpenConnection } from "./connection.js";
 import { createJetStreamApi } from "./jetstream/create-jetstream-api.js";
 import type { NatsClient } from "./nats-client.js";
-import type { LinkContext, OpenConnection } from "./open-connection.js";
 import type { Link } from "./watch-link.js";
 
 /** A client and its state, and what all who hold it have in common. */

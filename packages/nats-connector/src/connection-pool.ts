@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
 import { abortable, type ConnectorError, isConnectorError } from "@x/connector-api";
 import { type HeldClient, holdClient } from "./client-hold.js";
-import type { LinkContext, OpenClient, OpenConnection } from "./open-connection.js";
+import type { LinkContext, OpenConnection } from "./connection.js";
+import type { OpenClient } from "./open-connection.js";
 
 export interface PoolRequest {
   /** Everything that makes one connection unlike another, as plain values: equal profiles share a client. */

@@ -7,9 +7,9 @@ import {
   type OperatorConfig,
   type OperatorContext,
 } from "@x/connector-api";
+import type { OpenConnection } from "./connection.js";
 import { checkDeadLetterSubject } from "./dead-letter/dead-letter-stream.js";
 import { compileMetadata } from "./message-metadata.js";
-import type { OpenConnection } from "./open-connection.js";
 import { createCoreSink } from "./sink/core-sink.js";
 import { createJetStreamSink } from "./sink/jetstream-sink.js";
 import { createTransactionalSink } from "./sink/transactional-sink.js";

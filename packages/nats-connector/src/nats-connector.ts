@@ -29,8 +29,10 @@ import {
   tlsFromOptions,
 } from "@x/nats-auth";
 import { createKvCheckpoints } from "./checkpoints.js";
+import type { LinkContext } from "./connection.js";
 import * as connections from "./connection-config.js";
 import { describeProfile } from "./describe-profile.js";
+import type { DialAuthenticator } from "./dial-options.js";
 import { type AckFloor, openAckFloor } from "./direct/ack-floor.js";
 import { icon } from "./icon.js";
 import { makeReplay } from "./inspect/make-replay.js";
@@ -41,7 +43,6 @@ import { decodeRecord } from "./jetstream/state-record.js";
 import { makeOperator } from "./make-operator.js";
 import { metadataColumns } from "./message-metadata.js";
 import type { NatsClient } from "./nats-client.js";
-import type { DialAuthenticator, LinkContext } from "./open-connection.js";
 import { compact, describeStored } from "./parse-stored.js";
 import { createPayloadFormats, type PayloadFormat } from "./payload-formats.js";
 import { createProfileConnections } from "./profile-connections.js";

@@ -1,79 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { abortable, ConnectorError, isConnectorError, type OperatorContext } from "@x/connector-api";
+import { abortable, ConnectorError, isConnectorError } from "@x/connector-api";
 import { type ConnectionOptions, connect } from "nats";
 import { type HeldClient, holdClient } from "./client-hold.js";
-import { type DialTls, diagnoseTls } from "./diagnose-tls.js";
-import type { JetStreamApi } from "./jetstream/api.js";
+import type { LinkContext, OpenConnection } from "./connection.js";
+import { diagnoseTls } from "./diagnose-tls.js";
+import type { DialAuthenticator, DialOptions } from "./dial-options.js";
 import type { NatsClient } from "./nats-client.js";
 import { fromClientError } from "./nats-errors.js";
 import { renewCredentials } from "./renew-credentials.js";
-import { type LinkListeners, watchLink } from "./watch-link.js";
-
-/** Called by the client at every dial. Structural: an authenticator of either client, also without what is optional. */
-export interface DialAuthenticator {
-  (nonce?: string): object;
-  /** The life of what the last call has sent, where that has an end. */
-  lifetime?(): CredentialsLife | undefined;
-  /** Fetches secrets anew, so that the next call sends them; resolves with their life. Never rejects. */
-  refresh?(): Promise<CredentialsLife | undefined>;
-}
-
-interface CredentialsLife {
-  readonly issuedAtMs: number;
-  readonly expiresAtMs: number;
-}
-
-/** Everything needed to dial, with variables resolved and secrets behind functions. */
-export interface DialOptions {
-  readonly servers: readonly string[];
-  readonly authenticator?: DialAuthenticator | undefined;
-  /** The client's `tls` option. */
-  readonly tls?: DialTls | undefined;
-  /** The whole start-up budget. */
-  readonly connectTimeoutMs: number;
-  /** How long a lost connection is retried; undefined for ever. */
-  readonly reconnectTimeoutMs?: number | undefined;
-  /** How long refused credentials are retried after a good start. */
-  readonly authRetryWindowMs: number;
-  readonly inboxPrefix: string;
-  readonly domain?: string | undefined;
-  readonly name: string;
-  /** An open connection of the user's: nothing is dialled, and it is never closed here. */
-  readonly client?: NatsClient | undefined;
-}
-
-/** What an operator needs of its context to connect. */
-export type LinkContext = Pick<OperatorContext, "signal" | "logger" | "counters" | "onEvent">;
-
-/**
- * An operator's hold of a connection, which lives at least as long as the operator and survives its server. Others may
- * hold the same client. Reconnecting is the client's work; what it means for data under way is the operator's: see
- * `epoch`.
- */
-export interface OpenConnection extends AsyncDisposable {
-  readonly client: NatsClient;
-  readonly api: JetStreamApi;
-  /** JetStream domain the API is asked for. */
-  readonly domain: string | undefined;
-  readonly connected: boolean;
-  /** Grows by one with every disconnect: what was sent or on its way under an older epoch may be lost. */
-  readonly epoch: number;
-  /** Aborted when the connection is given up for good, with a ConnectorError as reason. */
-  readonly lost: AbortSignal;
-  /** Resolves when connected, at once if so; rejects with the reason of `lost`, or ABORTED. */
-  whenConnected(signal?: AbortSignal): Promise<void>;
-  /** Listens until the returned function is called. Listeners must not throw. */
-  listen(listeners: LinkListeners): () => void;
-  /** A fresh subject under the configured inbox prefix, for one subscription. */
-  newInbox(): string;
-  /**
-   * A checkpoint has just been completed: a good moment to renew credentials that near their end, which reconnects.
-   * Never rejects.
-   */
-  boundary(): Promise<void>;
-  /** Lets go of the client, which is closed when nobody else holds it and it was dialled here. Idempotent. */
-  close(): Promise<void>;
-}
+import { watchLink } from "./watch-link.js";
 
 /** A client that is connected, or was handed in. */
 export interface OpenClient extends HeldClient {

@@ -1,16 +1,12 @@
 import type { ConnectorError, Environment, OperatorContext } from "@x/connector-api";
+import type { LinkContext, OpenConnection } from "./connection.js";
 import { type ConnectionConfig, resolveServers } from "./connection-config.js";
 import { ConnectionPool, type PoolRequest } from "./connection-pool.js";
 import type { Dialler } from "./connection-test/test-session.js";
 import type { DialTls } from "./diagnose-tls.js";
+import type { DialAuthenticator } from "./dial-options.js";
 import type { NatsClient } from "./nats-client.js";
-import {
-  type DialAuthenticator,
-  type LinkContext,
-  type OpenConnection,
-  openClient,
-  unreachable,
-} from "./open-connection.js";
+import { openClient, unreachable } from "./open-connection.js";
 
 export interface ProfileConnectionsOptions {
   readonly environment: Environment;

@@ -1,5 +1,5 @@
+import type { DialAuthenticator } from "./dial-options.js";
 import type { NatsClient } from "./nats-client.js";
-import type { DialAuthenticator } from "./open-connection.js";
 
 /** Part of a credential's life after which it is renewed at the next boundary. */
 const RENEW_AT = 0.8;

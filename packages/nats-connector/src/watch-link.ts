@@ -1,8 +1,8 @@
 import { abortable, ConnectorError, type ErrorCode } from "@x/connector-api";
 import { type ConnectionEvent, connectionChannel } from "./diagnostics.js";
+import type { DialOptions } from "./dial-options.js";
 import type { NatsClient, NatsStatus } from "./nats-client.js";
 import { fromClientError } from "./nats-errors.js";
-import type { DialOptions } from "./open-connection.js";
 
 /** What happens to a connection; each may be left out. Called one at a time, soon after the event. */
 export interface LinkListeners {

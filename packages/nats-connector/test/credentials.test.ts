@@ -5,8 +5,10 @@ import { createCounters, defineSchema, type Logger, silentLogger } from "@x/conn
 import { openAuth, parseAuth } from "@x/nats-auth";
 import { createJwtOperator, startNatsServer } from "@x/nats-testkit";
 import { afterAll, describe, expect, test } from "vitest";
+import type { OpenConnection } from "../src/connection.js";
+import type { DialAuthenticator } from "../src/dial-options.js";
 import { openSink, openSource } from "../src/index.js";
-import { type DialAuthenticator, type OpenConnection, openConnection } from "../src/open-connection.js";
+import { openConnection } from "../src/open-connection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "nats-credentials-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

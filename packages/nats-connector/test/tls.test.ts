@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { createCounters, defineSchema, isConnectorError, silentLogger } from "@x/connector-api";
 import { type Certificate, createCertificateAuthority, startNatsServer } from "@x/nats-testkit";
 import { afterAll, expect, test } from "vitest";
+import type { OpenConnection } from "../src/connection.js";
+import type { DialOptions } from "../src/dial-options.js";
 import { openSink } from "../src/index.js";
-import { type DialOptions, type OpenConnection, openConnection } from "../src/open-connection.js";
+import { openConnection } from "../src/open-connection.js";
 
 const folder = mkdtempSync(join(tmpdir(), "nats-tls-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { importCircles } from "../src/import-circles.js";
 import { filesBelow, foldersOf, importsOf, type SourceFile } from "../src/workspace.js";
 
 /** Who may import whom, and which libraries. The whole architecture in ten lines: see docs/architecture.md. */
@@ -48,6 +49,25 @@ describe.each(Object.keys(laws))("packages/%s", (name) => {
     );
     expect(broken).toEqual([]);
   });
+});
+
+test.each(["packages", "apps"])("no files below %s import each other in a circle, not even for types", (folder) => {
+  const sources = filesBelow(folder, /\.ts$/).filter((file) => file.path.includes("/src/"));
+  expect(importCircles(sources)).toEqual([]);
+});
+
+test("a circle of imports is found", () => {
+  const file = (path: string, ...imports: string[]): SourceFile => ({
+    path,
+    text: imports.map((name) => `import { x } from "./${name}.js";\n`).join(""),
+  });
+  const files = [
+    file("a/one.ts", "two"),
+    file("a/two.ts", "three", "four"),
+    file("a/three.ts", "one"),
+    file("a/four.ts"),
+  ];
+  expect(importCircles(files)).toEqual([["a/one.ts", "a/three.ts", "a/two.ts"]]);
 });
 
 test("Node built-ins stay out of connector-api, except below node/ and testing/", () => {

@@ -1,8 +1,8 @@
 import { ConnectorError, isConnectorError } from "@x/connector-api";
 import { comparesSafely } from "../capabilities.js";
+import type { OpenConnection } from "../connection.js";
 import type { StreamConfig, StreamInfo } from "../jetstream/api.js";
 import { streamOfBucket } from "../jetstream/kv-bucket.js";
-import type { OpenConnection } from "../open-connection.js";
 
 /** No peers for the replicas asked for: fewer servers than a cluster usually has. */
 const NO_PEERS: ReadonlySet<unknown> = new Set([10005, 10074]);

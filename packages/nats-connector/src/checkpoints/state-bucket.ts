@@ -1,7 +1,7 @@
 import { setMaxListeners } from "node:events";
 import { abortable, ConnectorError, createCounters, isConnectorError, type Logger } from "@x/connector-api";
+import type { LinkContext, OpenConnection } from "../connection.js";
 import { createKvBucket, type KvBucket } from "../jetstream/kv-bucket.js";
-import type { LinkContext, OpenConnection } from "../open-connection.js";
 import { readBucket } from "./read-bucket.js";
 import { untilAnswered } from "./until-answered.js";
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, type ConnectorError, type ErrorCode, isConnectorError } from "@x/connector-api";
-import type { OpenConnection } from "../open-connection.js";
+import type { OpenConnection } from "../connection.js";
 
 const BACKOFF_MS = { first: 50, last: 2000 };
 /** A server that comes back may know its streams a moment later than its clients. */

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { fromClientError, permissionOf } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { Denied } from "./remedies.js";
 
 /** A subject to try; `shown` is what permissions would name, where the subject itself holds a made-up name. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectorError, createCounters, type OperatorContext, silentLogger } from "@x/connector-api";
-import type { OpenConnection } from "../open-connection.js";
+import type { OpenConnection } from "../connection.js";
 import { reachServer } from "./reach-server.js";
 import type { TestStep } from "./run-steps.js";
 

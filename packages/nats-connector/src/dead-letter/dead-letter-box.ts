@@ -1,8 +1,8 @@
 import { ConnectorError, type DeadLetter, type DeadLetterBox } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { Dialler } from "../connection-test/test-session.js";
 import { TestSession } from "../connection-test/test-session.js";
 import { lastMessages, walkStream } from "../inspect/walk-stream.js";
-import type { OpenConnection } from "../open-connection.js";
 import { readLetter } from "./read-letter.js";
 import { publishLetter } from "./redrive.js";
 

@@ -1,6 +1,6 @@
 import { ConnectorError, createCounters, type OperatorContext, toConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { StreamInfo } from "../jetstream/api.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { AckedPublisher } from "../sink/acked-publisher.js";
 import { openAckedPublisher } from "../sink/open-acked-publisher.js";
 import { readTargetStream } from "../sink/target-stream.js";

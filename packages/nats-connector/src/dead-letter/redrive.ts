@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, type DeadLetter, type Redriven, type RedriveOptions } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { JetStreamApi } from "../jetstream/api.js";
 import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 
 const ACK_TIMEOUT_MS = 5000;
 const RETRY_MS = 2000;

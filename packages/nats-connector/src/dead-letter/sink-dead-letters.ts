@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { BadDataConfig, ConnectorError, DeadLetters, OperatorContext, RefusedOutput } from "@x/connector-api";
-import type { OpenConnection } from "../open-connection.js";
+import type { OpenConnection } from "../connection.js";
 import { openDeadLetterQueue } from "./dead-letter-queue.js";
 import { resolveDeadLetterStream } from "./dead-letter-stream.js";
 import { encodeLetterHeaders } from "./letter-headers.js";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { BadDataConfig, ConnectorError, DeadLetters, OperatorContext, RefusedInput } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { replyStream, replyToken } from "../jetstream/ack-reply.js";
 import type { NatsMessage } from "../nats-client.js";
-import type { OpenConnection } from "../open-connection.js";
 import { coversSubject } from "../sink/subject-match.js";
 import { type DeadLetterQueue, openDeadLetterQueue } from "./dead-letter-queue.js";
 import { deadLetterLoop, resolveDeadLetterStream } from "./dead-letter-stream.js";

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { ConnectorError, createInstanceId, type Incarnation, type Logger, type SourceSnapshot } from "@x/connector-api";
 import { readCapabilities } from "../capabilities.js";
+import type { OpenConnection } from "../connection.js";
 import type { ConsumerInfo, StreamInfo } from "../jetstream/api.js";
 import { parseConsumerName } from "../jetstream/consumer-name.js";
 import { encodeRecord, noGaps } from "../jetstream/state-record.js";
-import type { OpenConnection } from "../open-connection.js";
 import { resolveAckMode } from "../source/resolve-ack-mode.js";
 import { resolveSplits } from "../source/splits.js";
 import type { JetStreamSourceTable } from "../table-config.js";

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, type ConnectorError, type OperatorContext } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { StreamConfig } from "../jetstream/api.js";
 import { type ApiErrorBody, fromApiError, fromClientError, isWrongLastSequence } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { StreamWatch } from "../sink/stream-watch.js";
 import { AtomicBatch } from "./atomic-batch.js";
 import { commitBackoffMs, readOwnProgress } from "./own-progress.js";

@@ -4,7 +4,8 @@ import type { AtomicCommitter } from "./atomic-committer.js";
 import type { Backlog } from "./backlog.js";
 import type { Progress } from "./progress-record.js";
 import { Resumption } from "./resumption.js";
-import { MAX_STAGED_BYTES, MAX_STAGED_OUTPUTS, Stage, type StageRoom, tooMuchToStage } from "./stage.js";
+import { Stage, type StageRoom } from "./stage.js";
+import { MAX_STAGED_BYTES, MAX_STAGED_OUTPUTS, tooMuchToStage } from "./stage-limits.js";
 import { countParts, publishingOf, stagingOf } from "./stage-transactions.js";
 import { isWithin, type Transaction, TransactionBuilder, type TransactionLimits } from "./transaction.js";
 

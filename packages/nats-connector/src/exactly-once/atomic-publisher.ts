@@ -5,8 +5,8 @@ import {
   type SourcePosition,
   toConnectorError,
 } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { Publisher } from "../sink/publisher.js";
 import type { AtomicLane } from "./atomic-lane.js";
 import { Backlog } from "./backlog.js";

@@ -1,6 +1,6 @@
 import { ConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { StoredMessage } from "../jetstream/api.js";
-import type { OpenConnection } from "../open-connection.js";
 import {
   type Claim,
   fenced,

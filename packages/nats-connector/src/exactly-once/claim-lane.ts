@@ -1,6 +1,6 @@
 import type { StreamConfig } from "../jetstream/api.js";
 import { lookAtProgress } from "./chain-log.js";
-import type { ExactlyOnceSetting } from "./open-exactly-once.js";
+import type { ExactlyOnceSetting } from "./exactly-once-setting.js";
 import { type Claim, claimSplit, type Outlook, type ProgressPlace } from "./progress-log.js";
 import type { ExactlyOnceMode } from "./progress-record.js";
 

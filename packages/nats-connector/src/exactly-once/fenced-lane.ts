@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, type Barrier, type RecordBatch, type SourceOrigin, type SourcePosition } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { StreamConfig } from "../jetstream/api.js";
 import { fromClientError, isTransient, isWrongLastSequence } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { StreamWatch } from "../sink/stream-watch.js";
 import { commitBackoffMs, readOwnProgress } from "./own-progress.js";
 import { type Claim, type ProgressPlace, progressHeaders } from "./progress-log.js";

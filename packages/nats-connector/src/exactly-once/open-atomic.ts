@@ -6,9 +6,10 @@ import { AtomicCommitter } from "./atomic-committer.js";
 import { AtomicLane } from "./atomic-lane.js";
 import { AtomicPublisher } from "./atomic-publisher.js";
 import { claimLane } from "./claim-lane.js";
-import { type ExactlyOnceSetting, type ExactlyOnceTarget, watchTarget } from "./open-exactly-once.js";
+import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./exactly-once-setting.js";
 import { readStage } from "./read-stage.js";
 import { roomForStage } from "./stage.js";
+import { watchTarget } from "./watch-target.js";
 
 /** Server memory and one write to its store bound a batch in bytes. */
 const MAX_BATCH_BYTES = 8 * 1024 * 1024;

@@ -4,11 +4,12 @@ import type { Attached } from "../sink/sink-operator.js";
 import { chooseGuard } from "./chain-guard.js";
 import { countChain, markBroken, readChain } from "./chain-log.js";
 import { CHAIN_HEADER_BYTES, CHAIN_SLACK, ChainPublisher, STAGED_HEADER_BYTES } from "./chain-publisher.js";
-import { checkTarget, type ExactlyOnceSetting, type ExactlyOnceTarget } from "./open-exactly-once.js";
+import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./exactly-once-setting.js";
 import { claimSplit, type Outlook, progressHeaders } from "./progress-log.js";
 import { readStage } from "./read-stage.js";
 import { Resumption } from "./resumption.js";
 import { roomForStage } from "./stage.js";
+import { checkTarget } from "./watch-target.js";
 
 /** Claims the one split there is by the first message of its chain. */
 export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnceTarget): Promise<Attached> {

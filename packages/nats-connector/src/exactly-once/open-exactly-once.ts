@@ -1,37 +1,12 @@
-import { ConnectorError, type SinkContext, type SinkEncoder, type SourceOrigin } from "@x/connector-api";
-import { type Capabilities, readCapabilities } from "../capabilities.js";
-import type { StreamConfig } from "../jetstream/api.js";
-import type { OpenConnection } from "../open-connection.js";
+import { ConnectorError } from "@x/connector-api";
+import { readCapabilities } from "../capabilities.js";
 import type { Attached } from "../sink/sink-operator.js";
-import { StreamWatch, type StreamWatchOptions } from "../sink/stream-watch.js";
-import { answerWithin, assertCaptures, messageLimitOf, readSinkStream } from "../sink/target-stream.js";
-import type { JetStreamSinkTable } from "../table-config.js";
+import { answerWithin, messageLimitOf, readSinkStream } from "../sink/target-stream.js";
+import type { ExactlyOnceSetting } from "./exactly-once-setting.js";
 import { openAtomic } from "./open-atomic.js";
 import { openChain } from "./open-chain.js";
 import { openFenced } from "./open-fenced.js";
 import { type ExactlyOncePlan, planExactlyOnce } from "./plan-exactly-once.js";
-
-export interface ExactlyOnceSetting {
-  readonly link: OpenConnection;
-  readonly table: JetStreamSinkTable;
-  /** Pattern of the subjects that outputs go to. */
-  readonly subject: string;
-  readonly context: SinkContext;
-  readonly origin: SourceOrigin;
-  readonly encoder: SinkEncoder;
-  /** How long an answer about the stream may take. */
-  readonly patienceMs: number;
-}
-
-/** Where a mode writes. */
-export interface ExactlyOnceTarget {
-  readonly config: StreamConfig;
-  /** JetStream domain of the stream, where it is in one. */
-  readonly domain: string | undefined;
-  readonly server: Capabilities;
-  /** Progress subject of each split. */
-  readonly progress: ReadonlyMap<string, string>;
-}
 
 /** Chooses the mode, claims every split of the source and reads where it stands. */
 export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Attached> {
@@ -52,21 +27,6 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
   const attached = await open[mode](setting, { config, domain, server, progress });
   const maxMessageBytes = messageLimitOf(config, subject);
   return maxMessageBytes === undefined ? attached : { ...attached, maxMessageBytes };
-}
-
-/** Rejects when the stream can no longer take outputs, or progress on the subject of a split. */
-export async function checkTarget({ link, table, subject }: ExactlyOnceSetting, progress: string): Promise<void> {
-  const { config } = await readSinkStream(link.api, table, subject);
-  assertCaptures(config, progress, "exactly_once.progress_subject");
-}
-
-/** Looks at the stream of a split that nobody answers for. */
-export function watchTarget(
-  setting: ExactlyOnceSetting,
-  progress: string,
-  gone: StreamWatchOptions["gone"],
-): StreamWatch {
-  return new StreamWatch({ stream: setting.table.stream, checkStream: () => checkTarget(setting, progress), gone });
 }
 
 const open = { atomic: openAtomic, chain: openChain, "fenced-msgid": openFenced };

@@ -4,14 +4,15 @@ import type { Attached } from "../sink/sink-operator.js";
 import { readSinkStream } from "../sink/target-stream.js";
 import { claimLane } from "./claim-lane.js";
 import { DedupeWindow } from "./dedupe-window.js";
+import type { ExactlyOnceSetting, ExactlyOnceTarget } from "./exactly-once-setting.js";
 import { FencedLane } from "./fenced-lane.js";
 import { FENCED_HEADER_BYTES, FencedPublisher } from "./fenced-publisher.js";
-import { type ExactlyOnceSetting, type ExactlyOnceTarget, watchTarget } from "./open-exactly-once.js";
 import type { Claim, ProgressPlace } from "./progress-log.js";
 import { readBehind } from "./read-behind.js";
 import { readStage } from "./read-stage.js";
 import { roomForStage, type Stage } from "./stage.js";
 import { StageCollector } from "./stage-collector.js";
+import { watchTarget } from "./watch-target.js";
 
 /** Claims every split, and reads what earlier runs have written beyond their progress. */
 export async function openFenced(

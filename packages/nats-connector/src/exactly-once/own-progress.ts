@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError } from "@x/connector-api";
-import type { OpenConnection } from "../open-connection.js";
+import type { OpenConnection } from "../connection.js";
 import { type Claim, fenced, type ProgressPlace, readProgressPatiently, type StoredProgress } from "./progress-log.js";
 
 const FIRST_BACKOFF_MS = 50;

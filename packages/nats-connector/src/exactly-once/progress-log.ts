@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, type Identity, isConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { StreamConfig } from "../jetstream/api.js";
 import { isTransient, isWrongLastSequence } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import { answerWithin } from "../sink/target-stream.js";
 import {
   type ExactlyOnceMode,
@@ -14,7 +14,7 @@ import {
   type Staged,
 } from "./progress-record.js";
 import { requestAck } from "./request-ack.js";
-import { assertRoom } from "./stage.js";
+import { assertRoom } from "./stage-limits.js";
 
 /** Where the progress of one split is kept, and for whom. */
 export interface ProgressPlace {

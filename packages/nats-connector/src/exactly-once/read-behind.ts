@@ -1,6 +1,6 @@
 import { ConnectorError, type SourceOrigin } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { walkStream } from "../inspect/walk-stream.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { DedupeWindow } from "./dedupe-window.js";
 import type { Claim, ProgressPlace } from "./progress-log.js";
 

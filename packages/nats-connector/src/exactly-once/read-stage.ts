@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { StoredMessage } from "../jetstream/api.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { Claim, ProgressPlace } from "./progress-log.js";
 import { chunkBehind, parseProgress, type Staged } from "./progress-record.js";
 import { Stage } from "./stage.js";

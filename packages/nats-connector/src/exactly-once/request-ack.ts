@@ -1,6 +1,6 @@
 import { abortable, ConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { type ApiErrorBody, fromApiError, fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import { HeaderCursor } from "../sink/encoded-headers.js";
 
 /** A message that is published and waited for. */

@@ -1,6 +1,6 @@
 import type { SourcePosition } from "@x/connector-api";
-import { MAX_STAGED_BYTES, MAX_STAGED_OUTPUTS, tooMuchToStage } from "./stage.js";
 import type { StagedOutput } from "./stage-codec.js";
+import { MAX_STAGED_BYTES, MAX_STAGED_OUTPUTS, tooMuchToStage } from "./stage-limits.js";
 
 /** Collects the outputs of one input, as far as they may be staged. */
 export class StageCollector {

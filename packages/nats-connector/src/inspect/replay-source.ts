@@ -12,10 +12,10 @@ import {
   type SourceOperator,
   type SplitCollector,
 } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { JetStreamApi, StreamInfo } from "../jetstream/api.js";
 import { describeJetStreamMessage } from "../message-metadata.js";
 import type { NatsMessage } from "../nats-client.js";
-import type { OpenConnection } from "../open-connection.js";
 import { resolvePlace } from "./seek.js";
 import { toNatsMessage } from "./stored-message.js";
 import { lastMessages, walkStream } from "./walk-stream.js";

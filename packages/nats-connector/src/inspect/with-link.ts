@@ -1,5 +1,5 @@
+import type { OpenConnection } from "../connection.js";
 import { type Dialler, TestSession } from "../connection-test/test-session.js";
-import type { OpenConnection } from "../open-connection.js";
 
 /** Connects, hands the connection to `use`, and closes it, whatever happens. `name` is what the server's monitoring shows. */
 export async function withLink<T>(

@@ -1,6 +1,6 @@
 import { ConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { type ApiErrorBody, fromApiError, fromClientError, isWrongLastSequence } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { StoredMessage, StreamInfo } from "./api.js";
 
 /** What a key holds, and the moment it held that. */

@@ -1,7 +1,7 @@
 import { ConnectorError, toConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { NatsMessage, NatsSubscription } from "../nats-client.js";
 import { fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { ConsumerInfo } from "./api.js";
 import { readStatus } from "./pull-status.js";
 

@@ -1,8 +1,8 @@
 import { failOnBadData, isConnectorError, type PipelinePlan, type TablePlan } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { ConnectionConfig } from "../connection-config.js";
 import type { Dialler } from "../connection-test/test-session.js";
 import { withLink } from "../inspect/with-link.js";
-import type { OpenConnection } from "../open-connection.js";
 import { permissionsOf } from "../permissions.js";
 import { compileSubjectTemplate } from "../sink/subject-template.js";
 import { splitNames } from "../source/splits.js";

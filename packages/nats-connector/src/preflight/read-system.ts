@@ -1,8 +1,8 @@
 import { isConnectorError } from "@x/connector-api";
 import { capabilitiesOf, readCapabilities } from "../capabilities.js";
+import type { OpenConnection } from "../connection.js";
 import { type Probe, probePermissions } from "../connection-test/permission-probe.js";
 import type { StreamInfo } from "../jetstream/api.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { Permissions } from "../permissions.js";
 import type { DeniedSubject, SystemFacts } from "./facts.js";
 

@@ -7,12 +7,12 @@ import {
   type TablePlan,
 } from "@x/connector-api";
 import { type Capabilities, readCapabilities } from "../capabilities.js";
+import type { OpenConnection } from "../connection.js";
 import type { ConnectionConfig } from "../connection-config.js";
 import type { Dialler } from "../connection-test/test-session.js";
 import { planExactlyOnce } from "../exactly-once/plan-exactly-once.js";
 import { withLink } from "../inspect/with-link.js";
 import type { JetStreamApi, StreamConfig, StreamInfo } from "../jetstream/api.js";
-import type { OpenConnection } from "../open-connection.js";
 import { compileSubjectTemplate } from "../sink/subject-template.js";
 import type { JetStreamSinkTable, TableConfig } from "../table-config.js";
 

@@ -1,7 +1,7 @@
 import type { ConnectorError } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { NatsMessage, NatsSubscription } from "../nats-client.js";
 import { fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import { createPubAckReader, type PubAck } from "./pub-ack.js";
 
 export interface AckListener {

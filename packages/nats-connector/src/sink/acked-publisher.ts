@@ -1,7 +1,7 @@
 import { ConnectorError, type OperatorContext } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { NatsClient } from "../nats-client.js";
 import { type ApiErrorBody, fromApiError, fromClientError, isTransient } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import { AckClock } from "./ack-clock.js";
 import { AckInbox } from "./ack-inbox.js";
 import { Backoff } from "./backoff.js";

@@ -1,7 +1,7 @@
 import type { ConnectorError, OperatorContext } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { NatsSubscription } from "../nats-client.js";
 import { fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 
 const NO_RESPONDERS = 503;
 

@@ -13,8 +13,8 @@ import {
   type SinkOperator,
   type SinkStart,
 } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { openSinkDeadLetters, type SinkDeadLetters } from "../dead-letter/sink-dead-letters.js";
-import type { OpenConnection } from "../open-connection.js";
 import { retryAttach } from "../source/retry-attach.js";
 import { compileHeaders, type HeaderOptions } from "./encoded-headers.js";
 import { openLineage } from "./lineage.js";

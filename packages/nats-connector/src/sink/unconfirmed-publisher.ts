@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { ConnectorError, type OperatorContext } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import { HeaderCursor } from "./encoded-headers.js";
 import type { Publisher } from "./publisher.js";
 import { Receivers } from "./receivers.js";

@@ -1,7 +1,7 @@
+import type { OpenConnection } from "../connection.js";
 import type { AckReplyReader } from "../jetstream/ack-reply.js";
 import type { AckMode } from "../jetstream/position.js";
 import { fromClientError } from "../nats-errors.js";
-import type { OpenConnection } from "../open-connection.js";
 import { type AckCap, CapWatch } from "./ack-cap.js";
 
 const CONFIRM_TIMEOUT_MS = 5000;

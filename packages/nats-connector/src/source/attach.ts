@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, type Identity, isConnectorError, type Logger } from "@x/connector-api";
 import { type Capabilities, readCapabilities } from "../capabilities.js";
+import type { OpenConnection } from "../connection.js";
 import { type AttachEvent, attachChannel } from "../diagnostics.js";
 import type { ConsumerInfo, NamedConsumerConfig, StreamInfo } from "../jetstream/api.js";
 import { consumerName } from "../jetstream/consumer-name.js";
 import type { AckMode } from "../jetstream/position.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 import { removeLeftovers } from "./leftovers.js";
 import { type Loss, lossError } from "./loss.js";

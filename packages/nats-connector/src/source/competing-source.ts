@@ -9,11 +9,11 @@ import {
   type SourceSnapshot,
   type SplitCollector,
 } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { PullLoop } from "../jetstream/pull-loop.js";
 import { decodeShared, encodeShared, type SharedRecord } from "../jetstream/shared-record.js";
 import { describeJetStreamMessage } from "../message-metadata.js";
 import type { NatsMessage } from "../nats-client.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 import { ackCapFor } from "./ack-cap.js";
 import { CompetingReader } from "./competing-reader.js";

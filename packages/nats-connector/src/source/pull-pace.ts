@@ -1,6 +1,6 @@
 import { createRateLimit, type RateLimitConfig } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { PullSizes } from "../jetstream/pull-loop.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 
 export type PullPace = (connection: OpenConnection, signal: AbortSignal, allowed?: number) => PullSizes;

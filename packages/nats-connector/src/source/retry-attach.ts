@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { abortable, ConnectorError, isConnectorError, type Logger } from "@x/connector-api";
-import type { OpenConnection } from "../open-connection.js";
+import type { OpenConnection } from "../connection.js";
 
 export interface RetryAttachOptions {
   readonly connection: OpenConnection;

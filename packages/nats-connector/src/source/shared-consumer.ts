@@ -1,9 +1,9 @@
 import { isConnectorError, type Logger } from "@x/connector-api";
 import { readCapabilities } from "../capabilities.js";
+import type { OpenConnection } from "../connection.js";
 import type { ConsumerInfo, NamedConsumerConfig, StreamInfo } from "../jetstream/api.js";
 import { sharedConsumerName } from "../jetstream/consumer-name.js";
 import type { SharedRecord } from "../jetstream/shared-record.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 import { type Loss, lossError } from "./loss.js";
 import { type ConsumerStart, planSharedConsumer } from "./plan-consumer.js";

@@ -7,9 +7,9 @@ import {
   type SourceCollector,
   type SourceContext,
 } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { openSourceDeadLetters, type SourceDeadLetters, type SourceInput } from "../dead-letter/source-dead-letters.js";
 import type { NatsMessage } from "../nats-client.js";
-import type { OpenConnection } from "../open-connection.js";
 
 /** What the operator of a source is made of, besides its table. */
 export interface SourceOptions<Table> {

@@ -8,11 +8,11 @@ import {
   type SplitCollector,
   type SplitState,
 } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import { AckReplyReader } from "../jetstream/ack-reply.js";
 import { parsePosition } from "../jetstream/position.js";
 import { PullLoop } from "../jetstream/pull-loop.js";
 import type { NatsMessage } from "../nats-client.js";
-import type { OpenConnection } from "../open-connection.js";
 import type { JetStreamSourceTable } from "../table-config.js";
 import { ackCapFor } from "./ack-cap.js";
 import { type Acks, createAcks } from "./acks.js";

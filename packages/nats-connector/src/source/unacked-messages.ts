@@ -1,5 +1,5 @@
 import type { SourcePosition } from "@x/connector-api";
-import type { OpenConnection } from "../open-connection.js";
+import type { OpenConnection } from "../connection.js";
 import { type AckCap, CapWatch } from "./ack-cap.js";
 
 interface Unacked {

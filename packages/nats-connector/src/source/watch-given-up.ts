@@ -1,6 +1,6 @@
 import type { SourceContext } from "@x/connector-api";
+import type { OpenConnection } from "../connection.js";
 import type { ConsumerInfo } from "../jetstream/api.js";
-import type { OpenConnection } from "../open-connection.js";
 
 interface GivenUp {
   readonly stream_seq?: number;

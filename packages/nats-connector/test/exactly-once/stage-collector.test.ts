@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { MAX_STAGED_BYTES } from "../../src/exactly-once/stage.ts";
 import { StageCollector } from "../../src/exactly-once/stage-collector.ts";
+import { MAX_STAGED_BYTES } from "../../src/exactly-once/stage-limits.ts";
 
 const output = (bytes: number, headers?: number) => ({
   subject: "out.rows",

@@ -12,7 +12,8 @@ import {
 } from "@x/connector-api";
 import type { NatsServer } from "@x/nats-testkit";
 import { connect, createInbox, type Msg, type NatsConnection } from "nats";
-import { type OpenConnection, openConnection } from "../../src/open-connection.ts";
+import type { OpenConnection } from "../../src/connection.ts";
+import { openConnection } from "../../src/open-connection.ts";
 import type { SinkSettings } from "../../src/sink/sink-operator.ts";
 import type { CoreSinkTable, JetStreamSinkTable } from "../../src/table-config.ts";
 

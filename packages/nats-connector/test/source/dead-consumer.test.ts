@@ -1,7 +1,7 @@
 import { startFaultProxy } from "@x/nats-testkit";
 import { expect, test } from "vitest";
+import type { OpenConnection } from "../../src/connection.js";
 import { consumerName } from "../../src/jetstream/consumer-name.js";
-import type { OpenConnection } from "../../src/open-connection.js";
 import { connectTo, createHost, jobId, type SourceHost, streamSource } from "./source-host.js";
 import { range, withStreams } from "./stream-fixture.js";
 

@@ -4,8 +4,10 @@ import { createCounters, silentLogger } from "@x/connector-api";
 import { findFreePort, startFaultProxy, startNatsServer } from "@x/nats-testkit";
 import { connect } from "nats";
 import { describe, expect, test } from "vitest";
+import type { OpenConnection } from "../../src/connection.js";
+import type { DialOptions } from "../../src/dial-options.js";
 import type { NatsClient } from "../../src/nats-client.js";
-import { type DialOptions, type OpenConnection, openConnection } from "../../src/open-connection.js";
+import { openConnection } from "../../src/open-connection.js";
 import { createHost, streamSource } from "./source-host.js";
 import { range, withStreams } from "./stream-fixture.js";
 

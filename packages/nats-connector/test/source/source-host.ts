@@ -12,7 +12,8 @@ import {
   type SourceOperator,
   type SourceSnapshot,
 } from "@x/connector-api";
-import { type OpenConnection, openConnection } from "../../src/open-connection.js";
+import type { OpenConnection } from "../../src/connection.js";
+import { openConnection } from "../../src/open-connection.js";
 import { createCompetingSource } from "../../src/source/competing-source.js";
 import { createJetStreamSource } from "../../src/source/jetstream-source.js";
 import type { SourceOptions } from "../../src/source/source-link.js";
