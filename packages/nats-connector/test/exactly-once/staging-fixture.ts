@@ -81,25 +81,31 @@ async function read(observer: Observer): Promise<JsMsg[]> {
 }
 
 export interface Kill extends Disposable {
-  /** Resolves when it was done. */
+  /** Resolves when it was done, and what was sent before has gone to the server. */
   readonly done: Promise<void>;
 }
 
 /** Ends a process, as far as the server can tell, just before it sends the `n`th message of a kind from now on. */
 export function killBefore(proxy: FaultProxy, n: number, kind: (frame: NatsFrame) => boolean): Kill {
   let seen = 0;
-  let resolve = (): void => {};
-  const done = new Promise<void>((settle) => {
-    resolve = settle;
+  let cut = (): void => {};
+  const isCut = new Promise<void>((resolve) => {
+    cut = resolve;
   });
   const interception = proxy.intercept("toTarget", (frame) => {
     if (seen < n && kind(frame)) seen += 1;
     if (seen < n) return "pass";
-    resolve();
+    cut();
     // Nothing of it ever arrives any more.
     return "cut";
   });
-  return { done, [Symbol.dispose]: () => interception[Symbol.dispose]() };
+  return { done: isCut.then(() => broken(proxy)), [Symbol.dispose]: () => interception[Symbol.dispose]() };
+}
+
+/** A connection of now is closed. */
+async function broken({ counters }: FaultProxy): Promise<void> {
+  const { open, accepted } = counters;
+  await expect.poll(() => counters.open < open || counters.accepted > accepted, { timeout: 10_000 }).toBe(true);
 }
 
 /** Lets it write until it is killed, or has written everything. True when it was killed. */
