@@ -4,7 +4,7 @@ import { type Bench, openBench } from "./bench.js";
 import type { Outcome } from "./contest/outcome.js";
 import { printLane } from "./results/print-lane.js";
 import { publish } from "./results/publish.js";
-import { type LaneRun, saveRecord } from "./results/run-record.js";
+import { readRecord, saveRecord } from "./results/run-record.js";
 import { decodeLane } from "./scenarios/decode.js";
 import { encodeLane } from "./scenarios/encode.js";
 import { latencyLane } from "./scenarios/latency.js";
@@ -58,7 +58,6 @@ if (values.help || unknown.length > 0) {
 }
 
 let missed = 0;
-const measured: Record<string, LaneRun> = {};
 await using bench = await openBench({
   short: values.short,
   turns: values.turns === undefined ? undefined : Number(values.turns),
@@ -69,9 +68,10 @@ for (const [name, run] of Object.entries(lanes)) {
   const startedAt = performance.now();
   const outcomes = await run(bench);
   const seconds = (performance.now() - startedAt) / 1000;
-  measured[name] = { outcomes, seconds };
+  // At once: a later lane may fail.
+  if (values.save) saveRecord(name, { outcomes, seconds }, bench.serverVersion);
   missed += printLane(name, outcomes, values.short ? "ci" : "goal");
   console.log(`${name} took ${Math.round(seconds)} s`);
 }
-if (values.save) publish(saveRecord(measured, bench.serverVersion));
+if (values.save) publish(readRecord());
 if (missed > 0 && values.short) process.exitCode = 1;

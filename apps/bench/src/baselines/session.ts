@@ -30,7 +30,8 @@ export type OpenSession = (servers: string) => Promise<Session>;
 export function createConsumers(session: Session, stream: string) {
   let last: string | undefined;
   return async (turn: number): Promise<JsConsumer> => {
-    if (last !== undefined) await session.deleteConsumer(stream, last);
+    // A lane may have made the stream anew: the consumer went with it.
+    if (last !== undefined) await session.deleteConsumer(stream, last).catch(() => {});
     last = `bench-${process.pid}-${turn}`;
     return session.openConsumer(stream, last);
   };

@@ -30,23 +30,17 @@ export interface LaneRun {
   readonly seconds: number;
 }
 
-/**
- * Puts what was just measured over what the record had of these lanes; the record as it is then kept. A lane that the
- * short run leaves out keeps what it had.
- */
-export function saveRecord(lanes: Readonly<Record<string, LaneRun>>, server: string): RunRecord {
-  const common = {
+/** Puts what a lane has just measured over what the record had of it. One that the short run leaves out keeps what it had. */
+export function saveRecord(lane: string, run: LaneRun, server: string): void {
+  if (run.outcomes.length === 0) return;
+  const record: LaneRecord = {
     measuredOn: new Date().toISOString().slice(0, 10),
     machine: `${cpus()[0]?.model.trim()}, ${availableParallelism()} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${process.platform}`,
     node: process.versions.node,
     server,
+    ...run,
   };
-  const record = { ...readRecord() };
-  for (const [lane, run] of Object.entries(lanes)) {
-    if (run.outcomes.length > 0) record[lane] = { ...common, ...run };
-  }
-  writeFileSync(RECORD_FILE, `${JSON.stringify(record, rounded, 2)}\n`);
-  return readRecord();
+  writeFileSync(RECORD_FILE, `${JSON.stringify({ ...readRecord(), [lane]: record }, rounded, 2)}\n`);
 }
 
 /** Four digits say all that a measurement knows. */
