@@ -20,7 +20,8 @@ export function withStreams(): StreamFixture {
   let jsm: JetStreamManager;
   beforeAll(async () => {
     server = await startNatsServer();
-    client = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+    // A dial that meets a server which is just killed would wait for the client's own 20 s.
+    client = await connect({ servers: server.url, maxReconnectAttempts: -1, reconnectTimeWait: 100, timeout: 2000 });
     jsm = await client.jetstreamManager();
   });
   afterAll(async () => {
@@ -49,6 +50,8 @@ export function withStreams(): StreamFixture {
       return jsm;
     },
     async fill(stream, count, config = {}) {
+      // A test before may have killed the server: what is asked off line is lost, and a flush waits.
+      await client.flush();
       await add(stream, config);
       await publish(stream, 1, count);
     },
