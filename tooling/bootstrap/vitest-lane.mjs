@@ -1,8 +1,10 @@
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { readTestCounts } from "./test-counts.mjs";
 
 /** A machine that stands still for seconds is no broken promise: a test that fails gets a second try, and is told of. */
 const SECOND_TRY = "--retry=1";
+const REPORTER = fileURLToPath(new URL("lane-reporter.mjs", import.meta.url));
 
 /**
  * A lane that runs vitest and counts the tests it ran.
@@ -12,8 +14,8 @@ const SECOND_TRY = "--retry=1";
  */
 export function vitestLane(args, env = {}) {
   return async ({ runner }) => {
-    const report = join(runner.makeTemporaryFolder("vitest-"), "report.json");
-    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const report = join(runner.makeTemporaryFolder("vitest-"), "report.jsonl");
+    const reporters = ["--reporter=default", `--reporter=${REPORTER}`, `--outputFile.lane=${report}`];
     const { code } = await runner.run("vitest", ["run", SECOND_TRY, ...reporters, ...args], { show: true, env });
     return readTestCounts(report, code);
   };
