@@ -110,6 +110,8 @@ export class ChaosInstances implements AsyncDisposable {
   #ended(instance: Instance, exitCode: number | null, stderr: string): void {
     this.#alive.delete(instance);
     if (exitCode !== null && exitCode !== 0) this.errors.push(stderr.trim());
+    const backwards = overtakenByOlder(stderr);
+    if (backwards !== undefined) this.violations.push(backwards);
     if (this.#closed) return;
     const { state, replaced, alone } = instance;
     if (replaced && exitCode === 5) {
@@ -121,6 +123,12 @@ export class ChaosInstances implements AsyncDisposable {
     const next = this.#start(state, replaced);
     if (instance === this.#current) this.#current = next;
   }
+}
+
+/** What an instance says of a message that is stored behind its claim of a split and has an older one. */
+function overtakenByOlder(stderr: string): string | undefined {
+  const [said = "", newer, own] = /writes split .* under epoch (\d+), this one \(\S+\) had (\d+)/.exec(stderr) ?? [];
+  return Number(newer) <= Number(own) ? `an older instance has written behind a newer claim: ${said}` : undefined;
 }
 
 /** Sends SIGSTOP and resolves when it has worked; to false for an instance that ended before. */

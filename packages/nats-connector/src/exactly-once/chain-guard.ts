@@ -9,7 +9,10 @@ import type { StreamConfig } from "../jetstream/api.js";
 export interface ChainGuard {
   /** How many messages may be under way together; undefined for any number. */
   readonly maxUnderWay: 1 | undefined;
-  /** Whether messages expect something of the progress subject. */
+  /**
+   * Whether messages expect something of the progress subject. Then what comes behind progress of our own waits until that
+   * is stored: a newer claim may have got its sequence, and would be taken for it.
+   */
   readonly holdsProgress: boolean;
   /** Header lines of the claim. */
   readonly ofClaim: string;

@@ -11,7 +11,7 @@ import { type Progress, type Staged, withPiece } from "./progress-record.js";
 import { type Resumption, undeclaredSplit } from "./resumption.js";
 import { Stage, type StageRoom } from "./stage.js";
 import type { StagedOutput } from "./stage-codec.js";
-import { StageCollector } from "./stage-collector.js";
+import { type CollectedOutputs, StageCollector } from "./stage-collector.js";
 
 export interface ChainPublisherOptions {
   readonly acked: AckedPublisher;
@@ -45,7 +45,8 @@ interface Held extends StagedOutput {
  * Publishes the outputs of one split as a chain: each expects the sequence of the one before, all are under way at once,
  * and what is in the stream is always a whole beginning of them. Each says in a header how far the input is written
  * once it is stored, so the last message of the stream is the progress. Whether an output is the last of its input is
- * known with the next one, so one is held back until then; of a transform that is not deterministic all of one input are.
+ * known with the next one, so one is held back until then; of a transform that is not deterministic all of one input are,
+ * and go out once they are staged.
  */
 export class ChainPublisher implements Publisher {
   readonly #options: ChainPublisherOptions;
@@ -57,7 +58,10 @@ export class ChainPublisher implements Publisher {
   #progressSeq: number;
   readonly #feed: Feed;
   #held: Held | undefined;
-  /** Outputs of the same input before it, which are staged together. */
+  /**
+   * Outputs before it that are staged together: of the same input, and, once one has several, of those behind it as far as
+   * they fit into one message, since the chain waits for every stage.
+   */
   readonly #together: StageCollector;
   /** Whether a stage that is done with lies on the progress subject. */
   #left = false;
@@ -119,19 +123,16 @@ export class ChainPublisher implements Publisher {
   end({ end }: RecordBatch): void {
     const held = this.#held;
     this.#held = undefined;
-    if (held === undefined) this.#complete = end;
-    else this.#release(held, end);
+    if (held !== undefined) this.#release(held, end);
+    if (!this.#together.isEmpty) this.#stage(this.#together.take());
+    this.#complete = end;
   }
 
   async delivered(barrier: Barrier): Promise<void> {
-    const { acked } = this.#options;
     const reached = this.#complete;
-    if (this.#feed.isIdle) this.#tell(barrier, reached);
-    else {
-      const told = new Promise<void>((resolve) => this.#feed.add(() => resolve(this.#tell(barrier, reached))));
-      await Promise.race([told, this.#feed.idle()]);
-    }
-    await acked.delivered();
+    const told = new Promise<void>((resolve) => this.#feed.add(() => this.#tell(barrier, reached).then(resolve)));
+    await Promise.race([told, this.#feed.idle()]);
+    await this.#options.acked.delivered();
   }
 
   fail(error: ConnectorError): void {
@@ -143,29 +144,34 @@ export class ChainPublisher implements Publisher {
   }
 
   /** At a barrier the position is told also where it has moved over input without outputs. */
-  #tell({ checkpointId, final }: Barrier, reached: SourcePosition): void {
+  async #tell({ checkpointId, final }: Barrier, reached: SourcePosition): Promise<void> {
     this.#checkpoint = checkpointId;
-    if (reached !== this.#told || this.#left || (final && this.#open)) this.#publishProgress(reached, final);
+    if (reached !== this.#told || this.#left || (final && this.#open)) await this.#publishProgress(reached, final);
   }
 
   /** The last output of an input; everything up to `end` is handled. */
   #release(last: Held, end: SourcePosition): void {
-    if (this.#together.isEmpty) {
+    const together = this.#together;
+    if (together.isEmpty) {
       this.#complete = end;
       this.#send(last, { position: end });
       return;
     }
+    together.add(last, last.position);
+    const isFull = together.encodedBytes > this.#options.room.chunkBytes;
+    const earlier = isFull ? together.takeEarlier() : undefined;
+    if (earlier !== undefined) this.#stage(earlier);
+  }
+
+  /** Whole inputs, the first of which has several outputs. */
+  #stage({ outputs, position }: CollectedOutputs): void {
     const { origin, room } = this.#options;
-    const { position } = last;
-    this.#together.add(last, position);
-    const outputs = this.#together.take();
     const stage = Stage.create({ input: origin.sequenceOf(position), position }, outputs, 1, room);
     const before = this.#complete;
     for (const [i, piece] of stage.pieces.entries()) {
       this.#feed.add(() => this.#publishPiece(stage, piece, i + 1, before));
     }
     this.#publishStaged(stage, stage.pieces.length, 0);
-    this.#complete = end;
   }
 
   #publishStaged(stage: Stage, chunks: number, shown: number): void {
@@ -203,27 +209,28 @@ export class ChainPublisher implements Publisher {
     this.#open = true;
   }
 
-  #publishProgress(position: SourcePosition, final: boolean): void {
-    this.#add(Buffer.from(this.#record({ position }, final)));
+  async #publishProgress(position: SourcePosition, final: boolean): Promise<void> {
     this.#told = position;
     this.#open = false;
     this.#left = false;
+    await this.#add(Buffer.from(this.#record({ position }, final)));
   }
 
-  #publishPiece(stage: Stage, piece: Uint8Array, written: number, before: SourcePosition): void {
+  async #publishPiece(stage: Stage, piece: Uint8Array, written: number, before: SourcePosition): Promise<void> {
     const staged = stage.at(written, 0);
     const record = Buffer.from(this.#record({ position: before, staged }));
-    const sequence = this.#add(withPiece(record, piece), staged);
-    stage.first ??= sequence;
+    const added = this.#add(withPiece(record, piece), staged);
+    stage.first ??= this.#progressSeq;
+    await added;
   }
 
-  /** Adds a message on the progress subject; returns its sequence. */
-  #add(payload: Uint8Array, staged?: Staged): number {
-    const { acked, claim, place, progressHeaders } = this.#options;
+  /** Adds a message on the progress subject; resolves when the next message of the chain may be added. */
+  async #add(payload: Uint8Array, staged?: Staged): Promise<void> {
+    const { acked, claim, place, progressHeaders, guard } = this.#options;
     const headers = this.#block(progressHeaders(staged), undefined);
     this.#progressSeq = claim.seq + acked.added + 1;
     acked.addUncounted(place.subject, payload, headers);
-    return this.#progressSeq;
+    if (guard.holdsProgress) await acked.delivered();
   }
 
   /** A progress record as JSON: once per message, so only what differs is put together. */

@@ -7,13 +7,15 @@ export interface Fed {
   fail(error: ConnectorError): void;
 }
 
+type Send = () => Promise<void> | void;
+
 /**
- * Messages that have to follow one another and are more than a publisher has room for: handed over as room comes. Until
- * the last of them is, whoever else has something to send adds it here.
+ * Messages that have to follow one another and are more than a publisher has room for, or have to wait for something:
+ * handed over as room comes. Until the last of them is, whoever else has something to send adds it here.
  */
 export class Feed {
   readonly #publisher: Fed;
-  #waiting: (() => void)[] = [];
+  #waiting: Send[] = [];
   #running: Promise<void> | undefined;
 
   constructor(publisher: Fed) {
@@ -29,8 +31,8 @@ export class Feed {
     while (this.#running !== undefined) await this.#running;
   }
 
-  /** Calls `send` once everything added before was sent and there is room. */
-  add(send: () => void): void {
+  /** Calls `send` once everything added before was sent and there is room. What comes next waits until it resolves. */
+  add(send: Send): void {
     this.#waiting.push(send);
     if (this.#running !== undefined) return;
     this.#running = this.#run();
@@ -45,7 +47,8 @@ export class Feed {
       this.#waiting = [];
       for (const send of sends) {
         if (!this.#publisher.hasRoom) await this.#publisher.room();
-        send();
+        const sending = send();
+        if (sending !== undefined) await sending;
       }
     }
     this.#running = undefined;

@@ -133,7 +133,7 @@ export class FencedPublisher implements Publisher {
     const lane = this.#lane;
     if (input === undefined || lane === undefined || together === undefined) return;
     this.#input = undefined;
-    const outputs = together.take();
+    const { outputs } = together.take();
     const { position, index } = input;
     const passed = lane.pass(position);
     if (passed === undefined) return;

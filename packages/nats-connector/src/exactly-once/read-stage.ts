@@ -65,7 +65,7 @@ function stageGone(
 ): ConnectorError {
   return new ConnectorError(
     "PROGRESS_MISMATCH",
-    `pipeline "${identity.pipeline}" was stopped when ${shown} outputs of input ${input} were written, and the rest was to come from ${chunks} messages on "${subject}" (from ${first} on), of which some were removed from stream "${stream}" (by max_age, another limit or a purge): the transform would now give other rows. Take those ${shown} outputs out or complete them by hand, and start under a new name with deliver_policy = 'by_start_sequence' at or behind input ${input}; allow_msg_ttl on the stream keeps them from max_age`,
+    `pipeline "${identity.pipeline}" was stopped when ${shown} outputs of input ${input} were written (by a chain maybe of some before it that were staged with it), and the rest was to come from ${chunks} messages on "${subject}" (from ${first} on), of which some were removed from stream "${stream}" (by max_age, another limit or a purge): the transform would now give other rows. Take those ${shown} outputs out and start under a new name with deliver_policy = 'by_start_sequence' at the input of the first of them, or complete them by hand and start behind input ${input}; allow_msg_ttl on the stream keeps them from max_age`,
     { context: { pipeline: identity.pipeline, stream, subject, split, sequence: input, shown, first, chunks } },
   );
 }

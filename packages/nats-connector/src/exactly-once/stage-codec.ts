@@ -11,12 +11,14 @@ export interface StagedOutput {
 /** Three lengths of 4 bytes: subject, header block plus one (0: none), payload. */
 const PREFIX_BYTES = 12;
 
+/** How many bytes one output takes. */
+export function encodedBytes({ subject, payload, headers }: StagedOutput): number {
+  return PREFIX_BYTES + Buffer.byteLength(subject) + (headers?.length ?? 0) + payload.length;
+}
+
 /** Outputs as bytes, which `decodeOutputs` gives back as they were. */
 export function encodeOutputs(outputs: readonly StagedOutput[]): Uint8Array {
-  let size = 0;
-  for (const { subject, payload, headers } of outputs) {
-    size += PREFIX_BYTES + Buffer.byteLength(subject) + (headers?.length ?? 0) + payload.length;
-  }
+  const size = outputs.reduce((sum, output) => sum + encodedBytes(output), 0);
   const bytes = Buffer.allocUnsafeSlow(size);
   let at = 0;
   for (const { subject, payload, headers } of outputs) {

@@ -10,6 +10,7 @@ import {
   openWorker,
   positionOf,
   progress,
+  type Worker,
   type WorkerOptions,
 } from "./exactly-once-fixture.ts";
 
@@ -102,6 +103,36 @@ describe.each([undefined, "2.10"])("a chain on server %s", (series) => {
     await older.sink.close();
     await newer.sink.close();
   });
+
+  it.each([1, 2, 3])(
+    "stores nothing under way across a barrier when %i newer claims take its places",
+    async (claims) => {
+      await using proxy = await startFaultProxy({ target: server.url });
+      const older = await open({}, proxy.url);
+      proxy.blackhole(true, "toTarget");
+      // An input without outputs is told by progress of its own.
+      await older.write(
+        inputs(1, 1),
+        inputs(2, 2, () => 0),
+      );
+      const stopped = expect(older.flush()).rejects.toMatchObject({ code: "FENCED" });
+      const behind = expect(older.write(inputs(3, 9)).then(() => older.flush())).rejects.toMatchObject({
+        code: "FENCED",
+      });
+      // Everything that it sends without an answer is under way.
+      await sleep(100);
+      const newer: Worker[] = [];
+      for (let claim = 0; claim < claims; claim++) newer.push(await open());
+      const { last_seq } = await observer.stateOf("OUT");
+      proxy.blackhole(false, "toTarget");
+      await Promise.all([stopped, behind]);
+      expect((await observer.stateOf("OUT")).last_seq).toBe(last_seq);
+      await newer.at(-1)?.write(inputs(1, 9));
+      await newer.at(-1)?.flush();
+      expect(await notes(observer)).toEqual(expected(9));
+      for (const worker of [older, ...newer]) await worker.sink.close();
+    },
+  );
 
   it("goes on when acknowledgements are lost, late, and the server is killed", async () => {
     await using proxy = await startFaultProxy({ target: server.url });

@@ -1,9 +1,20 @@
-import { type NatsServer, startFaultProxy, startNatsServer } from "@x/nats-testkit";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type NatsFrame, type NatsServer, startFaultProxy, startNatsServer } from "@x/nats-testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { obtainNatsServer } from "../../../../tooling/nats-server/obtain-nats-server.mjs";
 import { type Observer, observe } from "../sink/sink-fixture.ts";
-import { notes, openWorker, positionOf, progress, type WorkerOptions } from "./exactly-once-fixture.ts";
-import { callsOf, drawn, isPublish, killBefore, nextOf, runUntilKilled, stagingOf, stored } from "./staging-fixture.ts";
+import { notes, openWorker, positionOf, progress, type Worker, type WorkerOptions } from "./exactly-once-fixture.ts";
+import {
+  callsOf,
+  drawn,
+  isProgress,
+  isPublish,
+  killBefore,
+  nextOf,
+  runUntilKilled,
+  stagingOf,
+  stored,
+} from "./staging-fixture.ts";
 
 describe.each([undefined, "2.10"])("outputs of a chain that differ each time, on server %s", (series) => {
   let server: NatsServer;
@@ -65,6 +76,25 @@ describe.each([undefined, "2.10"])("outputs of a chain that differ each time, on
     // Before each of its five outputs.
     expect(unfinished).toBe(5);
   }, 60_000);
+
+  it("are staged with those of the inputs behind, as far as they fit into one message", async () => {
+    await using proxy = await startFaultProxy({ target: server.url });
+    const isOutput = (frame: NatsFrame): boolean => isPublish(frame) && !isProgress(frame);
+    const kill = killBefore(proxy, 21, isOutput);
+    const several = (): number => 3;
+    const first = await open({}, proxy.url);
+    expect(await runUntilKilled(first, drawn(1, 20, several, "a"), kill)).toBe(true);
+    kill[Symbol.dispose]();
+    await expect.poll(async () => (await stored(observer)).length).toBe(20);
+    expect((await stagingOf(observer)).length).toBe(1);
+    const second = await open();
+    expect(second.committed).toEqual(new Map([["0", positionOf(20)]]));
+    // Some 140 of them fit.
+    await second.write(drawn(21, 400, several, "b"));
+    await second.flush();
+    expect(callsOf(await notes(observer), 400, several).join("")).toBe("a".repeat(20) + "b".repeat(380));
+    await second.sink.close();
+  });
 
   it("come from the stage byte for byte, over several starts", async () => {
     await using proxy = await startFaultProxy({ target: server.url });
@@ -130,6 +160,37 @@ describe.each([undefined, "2.10"])("outputs of a chain that differ each time, on
       callsOf(await notes(observer), 4, rowsOf);
       await older.sink.close();
       await newer.sink.close();
+    }
+  });
+
+  it.each([1, 2, 3, 4])("that are under way stay out when %i newer claims take their places", async (claims) => {
+    for (const first of [1, 2]) {
+      const pipeline = `p${first}`;
+      await observer.api("STREAM.PURGE.OUT");
+      await using proxy = await startFaultProxy({ target: server.url });
+      const older = await open({ pipeline }, proxy.url);
+      await older.write(drawn(1, first - 1, rowsOf, "a"));
+      await older.flush();
+      proxy.blackhole(true, "toTarget");
+      const written = older.write(drawn(first, 4, rowsOf, "a")).then(() => older.flush());
+      const stopped = expect(written).rejects.toMatchObject({ code: "FENCED" });
+      // Everything that it sends without an answer is under way.
+      await sleep(100);
+      let newer: Worker | undefined;
+      for (let claim = 0; claim < claims; claim++) {
+        await newer?.sink.close();
+        newer = await open({ pipeline });
+      }
+      const { last_seq } = await observer.stateOf("OUT");
+      proxy.blackhole(false, "toTarget");
+      await stopped;
+      expect((await observer.stateOf("OUT")).last_seq).toBe(last_seq);
+      await newer?.write(drawn(first, 4, rowsOf, "b"));
+      await newer?.flush();
+      const calls = "a".repeat(first - 1) + "b".repeat(5 - first);
+      expect(callsOf(await notes(observer), 4, rowsOf)).toEqual([...calls]);
+      await newer?.sink.close();
+      await older.sink.close();
     }
   });
 
