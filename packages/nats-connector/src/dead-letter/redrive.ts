@@ -28,7 +28,8 @@ export async function publishLetter(
   const headers = headersOf(letter, box, stream);
   if (stream === undefined) {
     client.publish(subject, letter.payload, { headers });
-    await abortable(client.flush(), options.signal);
+    const flushed = abortable(client.flush(), options.signal);
+    await flushed.catch((error: unknown) => fail(error, `publish letter ${letter.sequence} to "${subject}"`));
     return { subject };
   }
   const action = `publish letter ${letter.sequence} to "${subject}"`;

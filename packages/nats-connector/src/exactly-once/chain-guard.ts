@@ -14,10 +14,10 @@ export interface ChainGuard {
    * is stored: a newer claim may have got its sequence, and would be taken for it.
    */
   readonly holdsProgress: boolean;
-  /** Header lines of the claim. */
-  readonly ofClaim: string;
-  /** Header lines of the `n`th message; `progressSeq` is where the progress subject ends before it. */
-  lines(n: number, progressSeq: number): string;
+  /** Header lines of the claim of an epoch. */
+  ofClaim(epoch: number): string;
+  /** Header lines of the `n`th message behind that claim; `progressSeq` is where the progress subject ends before it. */
+  lines(epoch: number, n: number, progressSeq: number): string;
 }
 
 export function chooseGuard(
@@ -33,16 +33,16 @@ export function chooseGuard(
     return {
       maxUnderWay: stream.num_replicas > 1 ? 1 : undefined,
       holdsProgress: true,
-      ofClaim: "",
-      lines: (_n, progressSeq) => `Nats-Expected-Last-Subject-Sequence: ${progressSeq}${end}`,
+      ofClaim: () => "",
+      lines: (_epoch, _n, progressSeq) => `Nats-Expected-Last-Subject-Sequence: ${progressSeq}${end}`,
     };
   }
-  // Before, the id of the message before.
-  const id = (n: number): string => `${instanceId}:${n}`;
+  // Before, the id of the message before. With the epoch: a second claim of an instance is no repetition of its first.
+  const id = (epoch: number, n: number): string => `${instanceId}:${epoch}:${n}`;
   return {
     maxUnderWay: undefined,
     holdsProgress: false,
-    ofClaim: `Nats-Msg-Id: ${id(0)}\r\n`,
-    lines: (n) => `Nats-Msg-Id: ${id(n + 1)}\r\nNats-Expected-Last-Msg-Id: ${id(n)}\r\n`,
+    ofClaim: (epoch) => `Nats-Msg-Id: ${id(epoch, 0)}\r\n`,
+    lines: (epoch, n) => `Nats-Msg-Id: ${id(epoch, n + 1)}\r\nNats-Expected-Last-Msg-Id: ${id(epoch, n)}\r\n`,
   };
 }

@@ -100,7 +100,7 @@ export async function markBroken(link: OpenConnection, place: ProgressPlace, epo
     broken: true,
   };
   link.client.publish(subject, encodeProgress(record));
-  await link.client.flush();
+  await link.client.flush().catch(() => {});
 }
 
 /** The progress that a message of a chain carries; undefined for a message of somebody else. */

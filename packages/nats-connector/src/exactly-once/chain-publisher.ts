@@ -32,7 +32,7 @@ export interface ChainPublisherOptions {
 /** Messages that a chain adds although there may be no room: the output held back, and progress. */
 export const CHAIN_SLACK = 2;
 /** What a chain adds to the headers of an output, at most, beside names of any length. */
-export const CHAIN_HEADER_BYTES = 480;
+export const CHAIN_HEADER_BYTES = 512;
 /** What a stage adds to that. */
 export const STAGED_HEADER_BYTES = 360;
 
@@ -245,7 +245,7 @@ export class ChainPublisher implements Publisher {
   #block(lines: string, own: Uint8Array | undefined): Uint8Array {
     const { claim, acked, guard } = this.#options;
     const n = acked.added;
-    const expected = `Nats-Expected-Last-Sequence: ${claim.seq + n}\r\n${guard.lines(n, this.#progressSeq)}`;
+    const expected = `Nats-Expected-Last-Sequence: ${claim.seq + n}\r\n${guard.lines(claim.epoch, n, this.#progressSeq)}`;
     return headerBlock(this.#store, expected + lines, own);
   }
 }

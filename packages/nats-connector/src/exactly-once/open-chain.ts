@@ -22,10 +22,11 @@ export async function openChain(setting: ExactlyOnceSetting, target: ExactlyOnce
   const guard = chooseGuard(server, config, subject, identity.instanceId);
   const look = async (signal: AbortSignal): Promise<Outlook> => {
     const { last, lastSeq, claimed } = await readChain(link, place, signal);
+    const epoch = Math.max(last?.record.epoch ?? 0, claimed?.record.epoch ?? 0);
     return {
       last,
-      epoch: Math.max(last?.record.epoch ?? 0, claimed?.record.epoch ?? 0),
-      claim: `${guard.ofClaim}Nats-Expected-Last-Sequence: ${lastSeq}\r\n`,
+      epoch,
+      claim: `${guard.ofClaim(epoch + 1)}Nats-Expected-Last-Sequence: ${lastSeq}\r\n`,
       // Comes between the messages of a chain that is under way, and ends it.
       bid: `Nats-Expected-Last-Subject-Sequence: ${claimed?.seq ?? 0}\r\n`,
     };

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { abortable } from "@x/connector-api";
+import { fromClientError } from "../nats-errors.js";
 import { AckedPublisher, type AckedPublisherOptions } from "./acked-publisher.js";
 
 /**
@@ -9,7 +10,10 @@ import { AckedPublisher, type AckedPublisherOptions } from "./acked-publisher.js
 export async function openAckedPublisher(options: AckedPublisherOptions, signal: AbortSignal): Promise<AckedPublisher> {
   const publisher = new AckedPublisher(options);
   try {
-    await abortable(options.link.client.flush(), signal);
+    const { link, stream } = options;
+    await abortable(link.client.flush(), signal).catch((error: unknown) => {
+      throw fromClientError(error, `publish to stream "${stream}"`, { stream });
+    });
     await nextTurn();
     await publisher.room();
   } catch (error) {

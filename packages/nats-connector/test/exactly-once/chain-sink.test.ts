@@ -178,6 +178,29 @@ describe.each([undefined, "2.10"])("a chain on server %s", (series) => {
     await expect(open()).rejects.toMatchObject({ code: "OPTION_CONFLICT" });
   });
 
+  it("opens although the connection breaks between its claim and its first message", async () => {
+    await using proxy = await startFaultProxy({ target: server.url });
+    let broken: Promise<void> | undefined;
+    const breakOnce = async (): Promise<void> => {
+      proxy.blackhole(true, "toTarget");
+      await sleep(50);
+      proxy.cut();
+      proxy.blackhole(false, "toTarget");
+    };
+    using _ = proxy.intercept("fromTarget", ({ payload }) => {
+      // The answer to the claim is the last one before the acks are tried.
+      if (broken === undefined && payload.toString().startsWith('{"stream":"OUT"')) broken = breakOnce();
+      return "pass";
+    });
+    const worker = await open({}, proxy.url);
+    await broken;
+    await worker.write(inputs(1, 10));
+    await worker.flush();
+    expect(await notes(observer)).toEqual(expected(10));
+    expect(await progress(observer)).toMatchObject([{ epoch: 2 }]);
+    await worker.sink.close();
+  });
+
   it("waits for room in a full stream", async () => {
     const { config } = (await observer.api("STREAM.INFO.OUT")) as { config: object };
     await observer.api("STREAM.UPDATE.OUT", { ...config, max_msgs: 500, discard: "new" });
