@@ -18,7 +18,7 @@ export function explainConsumers(source: WithStream<JetStreamSourceFacts>, { pip
   }
   const splits = resolveSplits(table, stream).map(({ name: split, filters }) => {
     const known = positions.find((position) => position.split === split);
-    const after = known && Math.max(known.lastSeq, known.scannedSeq);
+    const after = known?.lastSeq;
     const start: ConsumerStart =
       after === undefined || stream.config.retention === "workqueue"
         ? { kind: "configured" }

@@ -10,7 +10,7 @@ import type { JetStreamSourceTable } from "../table-config.js";
 import { removeLeftovers } from "./leftovers.js";
 import { type Loss, lossError } from "./loss.js";
 import { type ConsumerPlan, planConsumer } from "./plan-consumer.js";
-import { type KnownPosition, lossUpTo, type ResolvedStart, resolveStart } from "./resolve-start.js";
+import { findChange, type KnownPosition, lossUpTo, type ResolvedStart, resolveStart } from "./resolve-start.js";
 import type { Split } from "./splits.js";
 
 /** A consumer of our own, fresh, and what it starts after. */
@@ -194,42 +194,57 @@ async function check(
   capabilities: Capabilities,
   resolved: ResolvedStart,
 ): Promise<Pick<Attachment, "loss" | "passEnd">> {
-  const { connection, table, known, signal } = request;
+  const { connection, table, split, known, signal } = request;
   checkEcho(stream, plan.config, info, capabilities);
   const startAfter = info.delivered.stream_seq;
+  const now = await connection.api.streamInfo(table.stream, signal);
+  await checkUnchanged(request, stream, now, resolved);
   if (resolved.start.kind === "last-per-subject") return { loss: undefined, passEnd: known?.passEnd };
   if (known === undefined) {
     if (table.deliver.policy !== "last_per_subject") return { loss: undefined, passEnd: undefined };
     // Read behind the creation: whatever came in between is part of the pass, too.
-    return { loss: undefined, passEnd: (await connection.api.streamInfo(table.stream, signal)).state.last_seq };
+    return { loss: undefined, passEnd: now.state.last_seq };
   }
   if (resolved.startsOver) return { loss: passedOver(resolved.loss, known, startAfter), passEnd: undefined };
-  const loss = await gapBefore(request, stream, known, startAfter);
+  const loss = gapBefore(split.filters, now, known, startAfter);
   if (loss !== undefined && table.onGap === "fail") throw lossError(loss);
   // It went between two questions: the next attempt sees it first.
   if (loss !== undefined && table.onGap === "latest") throw new ConnectorError("POSITION_LOST", loss.text);
   return { loss, passEnd: undefined };
 }
 
+/**
+ * The stream may have been made again, or put back, between the look at it and the creation: the consumer would wait in
+ * another stream for the sequence behind the old position. The next attempt sees it first.
+ */
+async function checkUnchanged(
+  { connection, table, known, signal }: AttachRequest,
+  before: StreamInfo,
+  now: StreamInfo,
+  { startsOver }: ResolvedStart,
+): Promise<void> {
+  const isContinued =
+    known === undefined || startsOver || (await findChange(connection.api, now, known, signal)) === undefined;
+  if (now.created === before.created && isContinued) return;
+  throw new ConnectorError("POSITION_LOST", `stream "${table.stream}" changed while its consumer was made`);
+}
+
 /** The create answer says, in one step with the creation, where delivery begins: later than asked is an exact gap. */
-async function gapBefore(
-  { connection, table, split, signal }: AttachRequest,
-  stream: StreamInfo,
+function gapBefore(
+  filters: readonly string[],
+  now: StreamInfo,
   known: KnownPosition,
   startAfter: number,
-): Promise<Loss | undefined> {
-  if (split.filters.length === 0 || startAfter <= known.cursor) {
-    return lossUpTo(stream, split.filters, known, startAfter);
-  }
+): Loss | undefined {
   // A filtered consumer may begin later because nothing before is for it.
-  const now = await connection.api.streamInfo(table.stream, signal);
-  return lossUpTo(now, split.filters, known, Math.min(startAfter, now.state.first_seq - 1));
+  const gone = filters.length === 0 ? startAfter : Math.min(startAfter, now.state.first_seq - 1);
+  return lossUpTo(now, filters, known, gone);
 }
 
 /** With its range, now that it is known where reading starts over. */
-function passedOver(loss: Loss | undefined, { cursor }: KnownPosition, startAfter: number): Loss | undefined {
+function passedOver(loss: Loss | undefined, { seen }: KnownPosition, startAfter: number): Loss | undefined {
   if (loss === undefined) return undefined;
-  const from = loss.code === "DATA_GAP" ? cursor + 1 : 1;
+  const from = loss.code === "DATA_GAP" ? seen + 1 : 1;
   const range = startAfter < from ? undefined : { from, to: startAfter };
   return { ...loss, range, text: `${loss.text}; reading goes on behind ${startAfter}` };
 }

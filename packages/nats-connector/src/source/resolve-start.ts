@@ -10,8 +10,10 @@ export interface KnownPosition {
   readonly created: string | undefined;
   readonly lastSeq: number;
   readonly lastTs: string | undefined;
-  /** Everything up to here has been read, or is known to be for others. */
+  /** Everything up to here has been read. */
   readonly cursor: number;
+  /** What is gone up to here is no gap: it was read, or is known to be for others. Never before `cursor`. */
+  readonly seen: number;
   /** Everything up to here is in a durable checkpoint: an acking consumer starts behind it. */
   readonly durable: number;
   /** End of the first pass of `last_per_subject`; undefined for other policies and once it is over. */
@@ -57,26 +59,26 @@ export async function resolveStart(
   return { start: { kind: "after", sequence: known.cursor }, loss: undefined, startsOver: false };
 }
 
-/** Messages from the cursor to `sequence` that are gone and should not be; undefined for none. */
+/** Messages behind what was seen, up to `sequence`, that are gone and should not be; undefined for none. */
 export function lossUpTo(
   stream: StreamInfo,
   filters: readonly string[],
-  { cursor, lastTs }: KnownPosition,
+  { seen, lastTs }: KnownPosition,
   sequence: number,
 ): Loss | undefined {
-  if (sequence <= cursor) return undefined;
+  if (sequence <= seen) return undefined;
   // Where acks delete, what others have read goes from between as well; what is for this split waits for its own acks.
   if (stream.config.retention !== "limits" && filters.length > 0) return undefined;
   // A superseded message is no longer part of the stream's state.
   if ((stream.config.max_msgs_per_subject ?? -1) > 0) return undefined;
-  return removedFromHead(stream, { from: cursor + 1, to: sequence }, lastTs);
+  return removedFromHead(stream, { from: seen + 1, to: sequence }, lastTs);
 }
 
 /**
  * Whether the stream continues what was read. The strongest proof is the last message itself: mirrors and their
  * promotion keep its sequence and time but not the stream's `created`, which counts when the message is gone.
  */
-async function findChange(
+export async function findChange(
   api: JetStreamApi,
   { config: { name }, state, created }: StreamInfo,
   known: KnownPosition,

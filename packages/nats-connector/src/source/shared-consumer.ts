@@ -56,7 +56,7 @@ export async function openSharedConsumer(request: SharedConsumerRequest): Promis
   }
   // Where acks delete, what was delivered may be gone for that; what is left of it is delivered again.
   const delivered = stream.config.retention === "limits" ? 0 : (known?.farthest?.stream_seq ?? 0);
-  const position = known && { ...positionOf(known), cursor: Math.max(known.floor, delivered) };
+  const position = known && positionOf(known, Math.max(known.floor, delivered));
   const resolved = position && (await resolveStart(api, table, stream, table.filterSubjects, position, signal));
   const start = resolved?.start ?? { kind: "configured" };
   const planned = planFrom(start.kind === "after" && known ? { ...start, sequence: known.floor } : start).config;
@@ -92,16 +92,16 @@ async function findLoss(
   if (known === undefined && filters.length > 0) return undefined;
   const farthest = known?.created === stream.created ? known.farthest : undefined;
   const cursor = Math.max(existing.delivered.stream_seq, farthest?.stream_seq ?? 0);
-  const position = { ...positionOf(known ?? { created: stream.created, floor: 0 }), cursor };
+  const position = positionOf(known ?? { created: stream.created, floor: 0 }, cursor);
   const resolved = await resolveStart(connection.api, table, stream, filters, position, signal);
   const loss = resolved.startsOver ? resolved.loss : lossOfShared(stream, filters, existing, position, farthest);
   if (loss !== undefined && table.onGap === "fail") throw lossError(loss);
   return loss;
 }
 
-function positionOf({ created, floor }: Pick<SharedRecord, "created" | "floor">): KnownPosition {
+function positionOf({ created, floor }: Pick<SharedRecord, "created" | "floor">, cursor: number): KnownPosition {
   const none = { lastTs: undefined, passEnd: undefined, consumer: undefined, isCommitted: false };
-  return { created, lastSeq: floor, cursor: floor, durable: floor, ...none };
+  return { created, lastSeq: floor, cursor, seen: cursor, durable: floor, ...none };
 }
 
 /** Where its delivery began, which an update must repeat. */

@@ -26,9 +26,14 @@ export class SplitProgress {
   #isCommitted = false;
   #collected: StreamPosition = NOWHERE;
   #durable = 0;
-  /** Of a filtered split: at `lastSeq` it was known that nothing up to `seenSeq` is for it. */
+  /**
+   * Of a filtered split: at `lastSeq` its consumer had nothing more, with the stream's end at `seenSeq`. The consumer may
+   * learn of a message later than the stream says it has it, so this proves no gap and moves no start.
+   */
   #scan = { lastSeq: 0, seenSeq: 0 };
   #passEnd: number | undefined;
+  /** What is not read up to here is superseded: the end of the first pass, once it is over. */
+  #passedTo = 0;
   #gaps: GapRecord = noGaps;
   #handedOn: Pick<SplitCollector<unknown>, "handedOn"> | undefined;
   /** Last sequence per checkpoint taken and not yet completed. */
@@ -74,6 +79,7 @@ export class SplitProgress {
       lastSeq: this.#collected.lastSeq,
       lastTs: this.#collected.lastTs,
       cursor,
+      seen: Math.max(cursor, this.#scan.seenSeq),
       durable: this.#durable,
       passEnd: this.#passEnd !== undefined && cursor < this.#passEnd ? this.#passEnd : undefined,
       consumer: this.#restored?.consumer,
@@ -86,7 +92,7 @@ export class SplitProgress {
    * in another stream, or at the first start.
    */
   attached({ startsOver, startAfter, loss, passEnd }: Attachment): SourcePosition | undefined {
-    this.#passEnd = passEnd;
+    if (startsOver || passEnd !== undefined) this.#passEnd = passEnd;
     if (loss !== undefined) this.passedOver(loss);
     if (!startsOver && loss === undefined) return undefined;
     if (startsOver) this.#marks.clear();
@@ -104,18 +110,23 @@ export class SplitProgress {
     this.#handedOn = collector;
   }
 
-  /** Everything up to here was collected, or is not for this split. */
+  /** Everything up to here that is to be read was collected. */
   get cursor(): number {
-    return Math.max(this.#collected.lastSeq, this.#scan.seenSeq);
+    return Math.max(this.#collected.lastSeq, this.#passedTo);
   }
 
   collected(position: string | undefined): void {
     if (position !== undefined) this.#collected = parsePosition(position);
   }
 
-  /** With everything up to `lastSeq` collected, nothing more up to `seenSeq` is for this split. */
+  /** With everything up to `lastSeq` collected, the consumer had nothing more, and the stream ended at `seenSeq`. */
   scanned(lastSeq: number, seenSeq: number): void {
     if (seenSeq > this.#scan.seenSeq) this.#scan = { lastSeq, seenSeq };
+  }
+
+  /** The first pass is over: what it has not brought up to its end was superseded. */
+  passOver(passEnd: number): void {
+    this.#passedTo = passEnd;
   }
 
   snapshot(checkpointId: number, attachment: Attachment, identity: Identity): SplitState {
@@ -133,6 +144,7 @@ export class SplitProgress {
       lastTs,
       // A row that is still on its way must not be passed over.
       scannedSeq: lastSeq >= this.#scan.lastSeq ? Math.max(lastSeq, this.#scan.seenSeq) : lastSeq,
+      // Until it is passed: a start behind the last message alone would bring what was superseded.
       initialUntil: this.#passEnd,
       consumerSeq,
       epoch: identity.epoch,
@@ -155,6 +167,7 @@ export class SplitProgress {
     this.#collected = start;
     this.#durable = start.lastSeq;
     this.#scan = { lastSeq: start.lastSeq, seenSeq: Math.max(start.lastSeq, scannedSeq) };
+    this.#passedTo = 0;
   }
 
   #begun(): StreamPosition {

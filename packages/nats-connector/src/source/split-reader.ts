@@ -1,9 +1,10 @@
-import { ConnectorError, type SourceCollector, type SplitCollector } from "@x/connector-api";
+import { ConnectorError, type SourceCollector, type SplitCollector, toConnectorError } from "@x/connector-api";
 import type { AckReplyReader } from "../jetstream/ack-reply.js";
 import type { StreamInfo } from "../jetstream/api.js";
 import type { PullReader } from "../jetstream/pull-loop.js";
 import type { NatsMessage } from "../nats-client.js";
 import type { Acks } from "./acks.js";
+import type { Jump } from "./jumps.js";
 import type { LagGauge } from "./lag-gauge.js";
 
 /** Why reading from one consumer ended. */
@@ -29,9 +30,10 @@ export interface SplitReaderOptions {
   /** Undefined on a consumer without acks: nothing is remembered then. */
   readonly acks: Acks | undefined;
   readonly replies: AckReplyReader;
-  streamInfo(): Promise<StreamInfo>;
+  /** What the stream says of jumps. Rejects when a message that was jumped over is in it. */
+  lookInto(jumps: readonly Jump[]): Promise<StreamInfo>;
   /** These messages are gone from the stream. True: go on behind them; false: this is for the next attachment to decide. */
-  passOver(info: StreamInfo, range: { readonly from: number; readonly to: number }): boolean;
+  passOver(info: StreamInfo, range: Jump): boolean;
   /** The number of the consumer's last delivery when nothing is left to deliver; undefined when something is. */
   lastDelivery(): Promise<number | undefined>;
   /** Nothing came for a while. */
@@ -42,6 +44,8 @@ export interface SplitReaderOptions {
 
 /** Messages between two looks at how many are left. */
 const LAG_MASK = 255;
+/** Jumps asked about at a time. */
+const MOST_JUMPS = 100;
 
 /**
  * Reads the messages of one consumer: checks that none is missing and hands each to the collector once, in order.
@@ -71,6 +75,8 @@ export class SplitReader implements PullReader {
   #trustedSeq: number;
   /** Messages behind a jump, until the stream has said what is between. */
   #held: NatsMessage[] | undefined;
+  /** Done when it has. Until then nothing more is asked for, so that no more is held than two pulls bring. */
+  #answer: Promise<void> | undefined;
   #done = false;
 
   constructor(options: SplitReaderOptions) {
@@ -87,11 +93,11 @@ export class SplitReader implements PullReader {
   }
 
   get hasRoom(): boolean {
-    return !this.#done && this.#collector.hasRoom;
+    return !this.#done && this.#held === undefined && this.#collector.hasRoom;
   }
 
   room(): Promise<void> {
-    return this.#collector.room();
+    return this.#answer ?? this.#collector.room();
   }
 
   message(message: NatsMessage, reply: string): void {
@@ -140,8 +146,8 @@ export class SplitReader implements PullReader {
         this.#finish();
         return;
       }
-      if (streamSeq > this.#trustedSeq) {
-        this.#hold(message);
+      if (streamSeq > this.#trustedSeq + 1) {
+        this.#hold([message]);
         return;
       }
     }
@@ -154,39 +160,67 @@ export class SplitReader implements PullReader {
     if (streamSeq >= this.#last || (this.#stopsWhenEmpty && replies.pending(reply) === 0)) this.#finish();
   }
 
-  /** Nothing behind the jump may be handed on before it is known to be none: a checkpoint would pass over the gap. */
-  #hold(message: NatsMessage): void {
-    const held = [message];
+  /** Nothing behind a jump may be handed on before it is known to be none: a checkpoint would pass over the gap. */
+  #hold(held: NatsMessage[]): void {
     this.#held = held;
-    this.#options.streamInfo().then(
+    const { jumps, count } = this.#jumpsIn(held);
+    this.#answer = this.#options.lookInto(jumps).then(
       (info) => {
-        if (!this.#done) this.#release(held, info);
+        this.#answer = undefined;
+        if (!this.#done) this.#release(held, count, info);
       },
-      () => this.doubt("the stream did not say what is missing"),
+      (error: unknown) => this.doubt(toConnectorError(error).message),
     );
   }
 
-  #release(held: readonly NatsMessage[], info: StreamInfo): void {
-    this.#held = undefined;
-    const gone = { from: this.cursor + 1, to: this.#sequenceOf(held[0]) - 1 };
-    if (info.state.first_seq <= gone.from) this.interiorDeletes += gone.to - gone.from + 1;
-    else if (!this.#options.passOver(info, gone)) {
-      this.doubt(`messages behind ${this.cursor} are gone`);
-      return;
-    }
-    try {
-      // The answer is younger than every message held: what they jump over was not yet behind the first sequence.
-      this.#trustedSeq = Number.POSITIVE_INFINITY;
-      for (const message of held) {
-        if (this.#done) return;
-        const reply = message.reply ?? "";
-        this.#replies.read(reply);
-        this.#take(message, reply);
+  /** The first jumps in what is held, and how many of the messages have been looked at for them. */
+  #jumpsIn(held: readonly NatsMessage[]): { readonly jumps: readonly Jump[]; readonly count: number } {
+    const jumps: Jump[] = [];
+    let last = Math.max(this.cursor, this.#trustedSeq);
+    let count = 0;
+    for (const message of held) {
+      const streamSeq = this.#sequenceOf(message);
+      if (streamSeq > last + 1) {
+        if (jumps.length === MOST_JUMPS) break;
+        jumps.push({ from: last + 1, to: streamSeq - 1 });
       }
-      this.#trustedSeq = 0;
+      last = Math.max(last, streamSeq);
+      count += 1;
+    }
+    return { jumps, count };
+  }
+
+  /** The answer is about the first `count`. What came behind the question may be younger than it: another jump is asked about. */
+  #release(held: readonly NatsMessage[], count: number, info: StreamInfo): void {
+    this.#held = undefined;
+    try {
+      for (const [i, message] of held.entries()) {
+        if (this.#done) return;
+        const streamSeq = this.#sequenceOf(message);
+        const jump = { from: Math.max(this.cursor, this.#trustedSeq) + 1, to: streamSeq - 1 };
+        if (jump.from <= jump.to) {
+          if (i >= count) {
+            this.#hold(held.slice(i));
+            return;
+          }
+          if (!this.#isPassed(jump, info)) return;
+        }
+        this.#take(message, message.reply ?? "");
+      }
     } catch (error) {
       this.failed(error as ConnectorError);
     }
+  }
+
+  /** True when reading goes on behind a jump. */
+  #isPassed(jump: Jump, info: StreamInfo): boolean {
+    if (info.state.first_seq <= jump.from) this.interiorDeletes += jump.to - jump.from + 1;
+    else if (!this.#options.passOver(info, jump)) {
+      this.doubt(`messages behind ${this.cursor} are gone`);
+      return false;
+    }
+    this.#trustedSeq = jump.to;
+    return true;
   }
 
   #sequenceOf(message: NatsMessage | undefined): number {

@@ -17,6 +17,7 @@ import type { JetStreamSourceTable } from "../table-config.js";
 import { ackCapFor } from "./ack-cap.js";
 import { type Acks, createAcks } from "./acks.js";
 import { type Attachment, attach } from "./attach.js";
+import { lookIntoJumps } from "./jumps.js";
 import { LagGauge } from "./lag-gauge.js";
 import { type Loss, removedFromHead, reportLoss } from "./loss.js";
 import type { PullPace } from "./pull-pace.js";
@@ -204,7 +205,7 @@ export class StreamSplit {
         lag: this.#lag,
         acks,
         replies,
-        streamInfo: () => api.streamInfo(table.stream, stop),
+        lookInto: (ranges) => lookIntoJumps(api, table.stream, ranges, stop),
         passOver: (info, range) => this.#passOver(removedFromHead(info, range, lastTimeOf(reader))),
         lastDelivery: async () => {
           const info = await api.consumerInfo(table.stream, consumer, stop);
@@ -224,7 +225,7 @@ export class StreamSplit {
         unlisten();
         stop.removeEventListener("abort", stopped);
         progress.collected(reader.position);
-        if (end?.kind === "pass-over" && passEnd !== undefined) progress.scanned(reader.cursor, passEnd);
+        if (end?.kind === "pass-over" && passEnd !== undefined) progress.passOver(passEnd);
         resolve(end);
       };
       stop.addEventListener("abort", stopped, { once: true });

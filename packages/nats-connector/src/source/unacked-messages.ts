@@ -57,9 +57,10 @@ export class UnackedMessages {
     }
     // The server answers in order: the confirmation of the last one covers the others.
     await client.request(last.reply, undefined, { timeout: CONFIRM_TIMEOUT_MS });
-    const acked = count - this.#acked;
+    // They may have been forgotten while the confirmation was on its way; what is here now is another consumer's.
+    const acked = Math.max(0, count - this.#acked);
     this.#messages = this.#messages.slice(acked);
-    this.#acked = count;
+    this.#acked += acked;
     this.#cap.acked(acked);
   }
 

@@ -148,8 +148,12 @@ export function connectTo(url: string, domain?: string): (context: OperatorConte
 }
 
 /** A source with `ordering = 'none'`. */
-export function sharedSource(url: string, table: Partial<JetStreamSourceTable> & { stream: string }): SourceOperator {
-  return createCompetingSource(optionsOf(url, { ...table, ordering: "none" }));
+export function sharedSource(
+  url: string,
+  table: Partial<JetStreamSourceTable> & { stream: string },
+  more: Partial<SourceOptions<JetStreamSourceTable>> = {},
+): SourceOperator {
+  return createCompetingSource({ ...optionsOf(url, { ...table, ordering: "none" }), ...more });
 }
 
 export function streamSource(

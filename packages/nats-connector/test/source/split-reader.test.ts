@@ -26,7 +26,7 @@ test("is not caught up while deliveries are on their way, although the consumer 
       lag: new LagGauge(counters),
       replies: new AckReplyReader(),
     },
-    ...{ quiet() {}, leaderMoved() {}, passOver: () => true, streamInfo: () => new Promise(() => {}) },
+    ...{ quiet() {}, leaderMoved() {}, passOver: () => true, lookInto: () => new Promise(() => {}) },
     // The consumer has given out three, and there is none left: the rest of the stream is not for it.
     lastDelivery: async () => 3,
     ended: (end) => void ended.push(end),
