@@ -4,10 +4,11 @@ import type { OpenConnection } from "../connection.js";
 import type { StreamConfig } from "../jetstream/api.js";
 import { fromClientError, isTransient, isWrongLastSequence } from "../nats-errors.js";
 import type { StreamWatch } from "../sink/stream-watch.js";
+import type { DedupeWindow } from "./dedupe-window.js";
 import { commitBackoffMs, readOwnProgress } from "./own-progress.js";
-import { type Claim, type ProgressPlace, progressHeaders } from "./progress-log.js";
+import { type Claim, type ProgressPlace, progressHeaders, stillOpen, stillStaged } from "./progress-log.js";
 import { encodeProgress, type OpenEnd, type Progress, type ProgressRecord } from "./progress-record.js";
-import { idStart } from "./read-behind.js";
+import { idStart, readBehind } from "./read-behind.js";
 import { requestAck } from "./request-ack.js";
 import { Resumption } from "./resumption.js";
 import { Stage, type StageRoom } from "./stage.js";
@@ -24,15 +25,20 @@ export interface FencedLaneOptions {
   /** False: an input with several outputs is staged first. */
   readonly deterministic: boolean;
   readonly room: StageRoom;
+  readonly window: DedupeWindow;
   readonly ackTimeoutMs: number;
   readonly watch: StreamWatch;
   readonly signal: AbortSignal;
 }
 
+const LINE_END = "\r\n";
+const nothing = (): void => {};
+
 /**
  * The progress of one split, and what its outputs carry: an id made of the input's number, and the fence, that is the
  * sequence of the last progress record, which every newer claim moves. While outputs are under way the fence stands
- * still: records are written only when every output is confirmed, and no output is added meanwhile.
+ * still: records are written only when every output is confirmed, and no output is added meanwhile. Before any is sent
+ * again the fence moves: an output is under way once at most that can still be stored.
  */
 export class FencedLane {
   readonly #options: FencedLaneOptions;
@@ -49,6 +55,11 @@ export class FencedLane {
   /** What the last record says of outputs beyond its position. */
   #open: OpenEnd | undefined;
   #withinBatch = false;
+  /** Where the fence has stood since it was last read what is stored. */
+  #unread: OpenEnd | undefined;
+  /** Outputs that nobody has confirmed and that were read. */
+  readonly #read = new Set<string>();
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(options: FencedLaneOptions) {
     const { claim, place, origin, stored, deterministic } = options;
@@ -101,33 +112,70 @@ export class FencedLane {
     return Stage.create({ input: origin.sequenceOf(position), position }, outputs, 1, room);
   }
 
-  async openUp(): Promise<void> {
-    if (!this.isOpen) await this.#write(this.#progress, this.#opened());
+  openUp(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (!this.isOpen) await this.#write(this.#progress, this.#opened());
+    });
   }
 
   /** Writes a stage; everything up to `before` is confirmed. The outputs of it come next. */
-  async stage(stage: Stage, before: SourcePosition): Promise<void> {
-    for (const [i, piece] of stage.pieces.entries()) {
-      const progress = { position: before, staged: stage.at(i + 1, 0) };
-      await this.#write(progress, this.#foundBehind() ?? this.#opened(), { piece });
-      stage.first ??= this.#fence;
-    }
+  stage(stage: Stage, before: SourcePosition): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#read.clear();
+      for (const [i, piece] of stage.pieces.entries()) {
+        const progress = { position: before, staged: stage.at(i + 1, 0) };
+        await this.#write(progress, this.#foundBehind() ?? this.#opened(), { piece });
+        stage.first ??= this.#fence;
+      }
+    });
   }
 
   /** Tells that a stage found in the stream is finished, once all of it is confirmed. */
-  async settle(): Promise<void> {
-    this.#forgetPassed();
-    await this.#write(this.#progress, this.#foundBehind());
+  settle(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#forgetPassed();
+      await this.#write(this.#progress, this.#foundBehind());
+    });
   }
 
   /** Tells the position, and that nothing lies beyond it, unless the next rows wait already. */
-  async tell({ checkpointId, final }: Barrier): Promise<void> {
-    this.#checkpoint = checkpointId;
-    this.#forgetPassed();
-    const open = this.#foundBehind() ?? (this.#withinBatch && !final ? this.#opened() : undefined);
-    const moved = this.#progress.position !== this.#told.position;
-    const opens = (open === undefined) !== (this.#open === undefined);
-    if (moved || opens) await this.#write(this.#progress, open, { final });
+  tell({ checkpointId, final }: Barrier): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#checkpoint = checkpointId;
+      this.#read.clear();
+      this.#forgetPassed();
+      const open = this.#foundBehind() ?? (this.#withinBatch && !final ? this.#opened() : undefined);
+      const moved = this.#progress.position !== this.#told.position;
+      const opens = (open === undefined) !== (this.#open === undefined);
+      if (moved || opens) await this.#write(this.#progress, open, { final });
+    });
+  }
+
+  /**
+   * Moves the fence, so that nothing of what was sent is stored from now on, and reads what is. Rejects with FENCED when
+   * somebody else has claimed the split, and with PROGRESS_MISMATCH where it cannot be told any more.
+   */
+  renew(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#open === undefined) return;
+      const last = await readOwnProgress(this.#options, this.#fence);
+      const { position, open = {} } = last.record;
+      this.#unread = stillOpen(this.#unread ?? {}, last);
+      await this.#write({ position, ...stillStaged(last) }, stillOpen(open, last));
+      const stored = await readBehind({ ...this.#options, open: this.#unread, fence: this.#fence });
+      for (const output of stored) this.#read.add(output);
+      this.#unread = undefined;
+    });
+  }
+
+  /** The headers that an output goes out with from now on; undefined for one that was read. Another split's as they are. */
+  renewed(headers: Uint8Array): Uint8Array | undefined {
+    const bytes = Buffer.from(headers.buffer, headers.byteOffset, headers.length);
+    const at = bytes.indexOf(`${LINE_END}${this.#id}`, 0, "latin1");
+    if (at === -1) return headers;
+    const from = at + LINE_END.length + this.#id.length;
+    if (this.#read.has(bytes.toString("latin1", from, bytes.indexOf(LINE_END, from, "latin1")))) return undefined;
+    return Buffer.concat([Buffer.from(`NATS/1.0\r\n${this.#expected}`), bytes.subarray(at + LINE_END.length)]);
   }
 
   /** Rejects with FENCED when somebody else has claimed the split. */
@@ -151,6 +199,13 @@ export class FencedLane {
     if (before === 0) return false;
     for (const output of this.#stored) if (output.startsWith(`${input}:`)) this.#stored.delete(output);
     return this.#stored.size < before;
+  }
+
+  /** Records are written one after the other. */
+  #inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(write);
+    this.#turn = turn.then(nothing, nothing);
+    return turn;
   }
 
   #fenceAt(seq: number): void {

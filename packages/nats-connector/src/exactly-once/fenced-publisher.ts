@@ -8,7 +8,6 @@ import {
 import type { AckedPublisher } from "../sink/acked-publisher.js";
 import { createByteStore } from "../sink/header-bytes.js";
 import type { Publisher } from "../sink/publisher.js";
-import type { DedupeWindow } from "./dedupe-window.js";
 import type { FencedLane } from "./fenced-lane.js";
 import { headerBlock } from "./header-block.js";
 import { undeclaredSplit } from "./resumption.js";
@@ -22,7 +21,6 @@ export interface FencedPublisherOptions {
   readonly lanes: ReadonlyMap<string, FencedLane>;
   /** Of a transform that is not deterministic: keeps the outputs of an input together, since several are staged. */
   readonly together: StageCollector | undefined;
-  readonly window: DedupeWindow;
   /** Aborted at the end: it ends every wait of the lanes. */
   readonly stop: AbortController;
 }
@@ -32,8 +30,8 @@ export const FENCED_HEADER_BYTES = 220;
 
 /**
  * Publishes outputs one by one into a stream that others write into as well. Each expects the split's progress to be
- * where this instance has put it, so nothing of an older instance is stored behind a newer claim; and each has an id, so
- * what is sent again is stored once. Progress is told when all is confirmed: for that time no output is sent.
+ * where this instance has put it, so nothing of an older instance is stored behind a newer claim, and nothing that was sent before
+ * behind what is sent again; and each has an id, by which it is known in the stream. Progress is told when all is confirmed: for that time no output is sent.
  */
 export class FencedPublisher implements Publisher {
   readonly #options: FencedPublisherOptions;
@@ -162,9 +160,7 @@ export class FencedPublisher implements Publisher {
   /** Nothing for an output that is in the stream already. */
   #publish({ subject, payload, headers }: StagedOutput, lines: string | undefined): void {
     if (lines === undefined) return;
-    const { acked, window } = this.#options;
-    if (acked.inFlight === 0) window.allConfirmed();
-    acked.add(subject, payload, headerBlock(this.#store, lines, headers));
+    this.#options.acked.add(subject, payload, headerBlock(this.#store, lines, headers));
   }
 
   /** One after the other; a failure is the publisher's. */

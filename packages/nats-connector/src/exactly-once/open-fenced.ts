@@ -24,7 +24,7 @@ export async function openFenced(
   const { logger, deterministic = false } = context;
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
-  const window = new DedupeWindow(stream, (config.duplicate_window ?? 0) / 1e6);
+  const window = new DedupeWindow();
   const lanes = new Map<string, FencedLane>();
   const committed = new Map<string, SourcePosition>();
   const unfinished: { readonly lane: FencedLane; readonly stage: Stage }[] = [];
@@ -32,7 +32,8 @@ export async function openFenced(
   let gone = (error: ConnectorError): void => stop.abort(error);
   for (const [split, subject] of progress) {
     const { place, claim } = await claimLane(setting, { split, subject, mode: "fenced-msgid", config, signal });
-    const stored = await readBehind(link, place, claim, origin, window, signal);
+    const behind = { link, place, claim, origin, window, signal };
+    const stored = await readBehind({ ...behind, open: claim.record.open ?? {}, fence: claim.seq });
     const { staged } = claim.progress;
     const ofStage = [...stored].filter((output) => staged !== undefined && output.startsWith(`${staged.input}:`));
     if (stored.size > ofStage.length) assertSameKind(place, claim, deterministic);
@@ -42,8 +43,7 @@ export async function openFenced(
     logger.debug({ split, stored: stored.size }, "looked for outputs beyond the position");
     const watch = watchTarget(setting, subject, (error) => gone(error));
     const room = roomForStage(link, place, config, claim);
-    const common = { link, place, config, claim, origin, deterministic, ackTimeoutMs, watch, signal };
-    const lane = new FencedLane({ ...common, stored, room });
+    const lane = new FencedLane({ ...behind, config, deterministic, ackTimeoutMs, watch, stored, room });
     lanes.set(split, lane);
     if (stage !== undefined) unfinished.push({ lane, stage });
     names = Math.max(names, subject.length + split.length + (claim.record.ids?.length ?? 0));
@@ -55,20 +55,25 @@ export async function openFenced(
       maxUnderWay: config.num_replicas > 1 ? 1 : undefined,
       refuse: (error: ConnectorError, payload) => encoder.refuse(error, { payload }),
       checkStream: async () => void (await readSinkStream(link.api, table, pattern)),
-      // The fence has moved, or seemed to: nothing is known of what is stored, but ids are.
+      // The fence has moved, or seemed to: what is stored is read before anything is sent again.
       async countStored() {
         await Promise.all([...lanes.values()].map((lane) => lane.assertMine()));
         return 0;
       },
-      async cannotRepeat() {
-        const { duplicate_window: windowNs = 0 } = (await readSinkStream(link.api, table, pattern)).config;
-        return window.repetition(windowNs / 1e6);
+      async renew() {
+        // One after the other: the record of a lane may replace one that lies where another reads.
+        for (const lane of lanes.values()) await lane.renew();
+        return (given) =>
+          [...lanes.values()].reduce<Uint8Array | undefined>(
+            (headers, lane) => headers && lane.renewed(headers),
+            given,
+          );
       },
     },
     signal,
   );
   const together = deterministic ? undefined : new StageCollector(origin.sequenceOf);
-  const publisher = new FencedPublisher({ acked, lanes, window, stop, together });
+  const publisher = new FencedPublisher({ acked, lanes, stop, together });
   gone = (error) => publisher.fail(error);
   for (const { lane, stage } of unfinished) publisher.finishStage(lane, stage);
   return { publisher, committed, addedBytes: FENCED_HEADER_BYTES + stream.length + names };

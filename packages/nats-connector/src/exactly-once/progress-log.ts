@@ -232,14 +232,14 @@ function nextClaim(
   };
 }
 
-/** A claim replaces the record, but not what may lie behind it. */
-function stillOpen({ after, since, replaced = 0, whole }: OpenEnd, { seq, timeMs }: StoredProgress): OpenEnd {
+/** What comes behind a record takes its place, but what may lie behind it stays there. */
+export function stillOpen({ after, since, replaced = 0, whole }: OpenEnd, { seq, timeMs }: StoredProgress): OpenEnd {
   if (after === undefined) return { after: seq, since: timeMs, whole };
   return { after, since, replaced: replaced + 1, whole };
 }
 
 /** A whole stage has to be finished; one that is not whole is forgotten. */
-function stillStaged(previous: StoredProgress | undefined): Pick<ProgressRecord, "staged"> {
+export function stillStaged(previous: StoredProgress | undefined): Pick<ProgressRecord, "staged"> {
   const staged = previous?.record.staged;
   if (staged === undefined || staged.written < staged.chunks) return {};
   return { staged: { ...staged, first: staged.first ?? previous?.seq, claims: staged.claims + 1 } };

@@ -3,6 +3,7 @@ import type { OpenConnection } from "../connection.js";
 import { walkStream } from "../inspect/walk-stream.js";
 import type { DedupeWindow } from "./dedupe-window.js";
 import type { Claim, ProgressPlace } from "./progress-log.js";
+import type { OpenEnd } from "./progress-record.js";
 
 /** What may be read to prove that an old run has left nothing behind its progress but what is found. */
 const MAX_READ = 1_000_000;
@@ -13,27 +14,34 @@ export function idStart({ record }: Pick<Claim, "record">, { split }: ProgressPl
   return `${record.ids}:${split.replaceAll(/[^!-9;-~]/g, "_")}:`;
 }
 
+export interface Behind {
+  readonly link: OpenConnection;
+  readonly place: ProgressPlace;
+  /** Where outputs beyond the position may lie, and since when. */
+  readonly open: OpenEnd;
+  /** The record that has moved the fence: no output of before is stored behind it. */
+  readonly fence: number;
+  readonly claim: Claim;
+  readonly origin: SourceOrigin;
+  readonly window: DedupeWindow;
+  readonly signal: AbortSignal;
+}
+
 /**
- * The outputs beyond the position of a claim, as `<input>:<row>`: those that runs before it have stored and not told.
- * Nobody can add to them behind the claim. Rejects with PROGRESS_MISMATCH where that cannot be known: messages were
- * removed there (or there are too many to read), and the stream has forgotten the ids.
+ * The outputs beyond the position of a claim that are stored before a fence, as `<input>:<row>`. Rejects with
+ * PROGRESS_MISMATCH where that cannot be known: messages were removed there (or there are too many to read), and the
+ * stream has forgotten the ids.
  */
-export async function readBehind(
-  link: OpenConnection,
-  place: ProgressPlace,
-  claim: Claim,
-  origin: SourceOrigin,
-  window: DedupeWindow,
-  signal: AbortSignal,
-): Promise<Set<string>> {
+export async function readBehind(behind: Behind): Promise<Set<string>> {
+  const { link, place, open, fence, claim, origin, window, signal } = behind;
   const stored = new Set<string>();
-  const { after, since = 0, replaced = 0 } = claim.record.open ?? {};
+  const { after, since = 0, replaced = 0 } = open;
   if (after === undefined) return stored;
   const { stream } = place;
-  const { ts } = await link.api.streamInfo(stream, signal);
+  const { ts, config } = await link.api.streamInfo(stream, signal);
   const ageMs = (ts === undefined ? Date.now() : Date.parse(ts)) - since;
-  const count = claim.seq - 1 - after;
-  const forgotten = window.isOver(ageMs);
+  const count = fence - 1 - after;
+  const forgotten = window.isOver(ageMs, config.duplicate_window);
   if (forgotten && count > MAX_READ) throw tooOld(place, after, ageMs, `${count} messages lie behind it`);
   const start = ID_HEADER + idStart(claim, place);
   const { position } = claim.progress;
@@ -44,7 +52,7 @@ export async function readBehind(
   for await (const messages of walkStream(link.api, {
     stream,
     from: after + 1,
-    to: claim.seq - 1,
+    to: fence - 1,
     subjects: [],
     signal,
   })) {
@@ -71,7 +79,7 @@ function tooOld(
   const seconds = Math.round(ageMs / 1000);
   return new ConnectorError(
     "PROGRESS_MISMATCH",
-    `pipeline "${identity.pipeline}" was stopped by force ${seconds} s ago, longer than stream "${stream}" surely knows the ids of its outputs (0.8 of duplicate_window), and ${why}: which outputs of split "${split}" were written behind message ${sequence} cannot be told any more. Look for the first input without output (an output's Nats-Msg-Id ends with its input and row), and start under a new name with deliver_policy = 'by_start_sequence' there; allow_atomic on the stream needs no ids`,
+    `pipeline "${identity.pipeline}" was stopped by force or cut off ${seconds} s ago, longer than stream "${stream}" surely knows the ids of its outputs (0.8 of duplicate_window), and ${why}: which outputs of split "${split}" were written behind message ${sequence} cannot be told any more. Look for the first input without output (an output's Nats-Msg-Id ends with its input and row), and start under a new name with deliver_policy = 'by_start_sequence' there; allow_atomic on the stream needs no ids`,
     { context: { pipeline: identity.pipeline, stream, subject, split, sequence, ageMs } },
   );
 }

@@ -31,18 +31,22 @@ export interface AckedPublisherOptions {
    */
   readonly countStored?: ((n: number) => Promise<number>) | undefined;
   /**
-   * Why nothing may be sent again any more: it could be stored twice. Asked before each attempt; one that fails for a
-   * transient reason is asked again.
+   * Of messages that must not be stored twice: sees to it that nothing of what was sent is stored from now on. Asked
+   * before anything is sent again, and again when it fails for a transient reason.
    */
-  readonly cannotRepeat?: (() => Promise<ConnectorError | undefined>) | undefined;
+  readonly renew?: (() => Promise<Renewal>) | undefined;
   /** How many messages may be under way together; undefined for the whole window. */
   readonly maxUnderWay?: number | undefined;
   /** Messages that may be added beyond the limit. */
   readonly slack?: number;
 }
 
+/** The headers that an unconfirmed message goes out with from now on; undefined for one that is in the stream. */
+export type Renewal = (headers: Uint8Array) => Uint8Array | undefined;
+
 /** `err_code`s of a message that did not find what it expected. */
 const unexpected: ReadonlySet<unknown> = new Set([10070, 10071, 10164]);
+const NO_HEADERS = new Uint8Array(0);
 /** Times in a row that nothing of it was stored after all, and it is refused again, before it ends the sink. */
 const MAX_IDLE_RECOUNTS = 8;
 
@@ -231,8 +235,10 @@ export class AckedPublisher implements Publisher {
     const error = fromApiError(body, `publish to "${subject}"`, { stream: this.#options.stream, subject });
     const { countStored } = this.#options;
     if (countStored !== undefined && unexpected.has(body.err_code)) this.#recount(n, countStored, error);
-    else if (error.retry === "backoff") this.#restart(this.#backoff.ms, error);
-    else if (error.exitCode === 6) {
+    else if (error.retry === "backoff") {
+      const wasAlone = n === this.#window.head && this.#next === n + 1;
+      this.#restart(this.#backoff.ms, error, !(wasAlone && error.code === "CAPACITY"));
+    } else if (error.exitCode === 6) {
       this.#giveUp(n, error);
       this.#pump();
     } else this.fail(error);
@@ -287,8 +293,11 @@ export class AckedPublisher implements Publisher {
     this.#replyEnd = `.${this.#attempt}`;
   }
 
-  /** Begins a new attempt: everything unconfirmed is sent again, in order, after a pause. */
-  #restart(delayMs: number, reason?: ConnectorError): void {
+  /**
+   * Begins a new attempt: everything unconfirmed is sent again, in order, after a pause. `isUnderWay`: something of this
+   * attempt may still arrive.
+   */
+  #restart(delayMs: number, reason?: ConnectorError, isUnderWay = true): void {
     this.#begin();
     if (this.#window.failure !== undefined) return;
     if (reason !== undefined && this.#backoff.failures === 0) {
@@ -300,27 +309,40 @@ export class AckedPublisher implements Publisher {
     }
     this.#next = this.#window.head;
     this.#limit = 1;
-    const { cannotRepeat } = this.#options;
+    const { renew, link } = this.#options;
     this.#backoff.again(delayMs, () => {
-      if (cannotRepeat === undefined || this.inFlight === 0 || !this.#options.link.connected) this.#resume();
-      else this.#resumeUnless(cannotRepeat());
+      if (renew === undefined || !isUnderWay || this.inFlight === 0 || !link.connected) this.#resume();
+      else this.#resumeRenewed(renew());
     });
   }
 
   #resume(): void {
     // Off line, the next reconnect begins another attempt.
-    if (!this.#options.link.connected) return;
+    if (!this.#options.link.connected || this.#window.failure !== undefined) return;
     this.#paused = false;
     this.#clock.restart();
     this.#pump();
   }
 
-  #resumeUnless(repetition: Promise<ConnectorError | undefined>): void {
+  #renewAll(renewal: Renewal): void {
+    const window = this.#window;
+    if (window.failure !== undefined) return;
+    for (let n = window.head; n < window.tail; n++) {
+      if (!window.isOpen(n)) continue;
+      const headers = renewal(window.headersAt(n) ?? NO_HEADERS);
+      if (headers !== undefined) window.setHeaders(n, headers);
+      else if (window.settle(n)) this.#count(n);
+    }
+    this.#next = window.head;
+  }
+
+  #resumeRenewed(renewing: Promise<Renewal>): void {
     const attempt = this.#attempt;
-    repetition.then(
-      (error) => {
-        if (error !== undefined) this.fail(error);
-        else if (attempt === this.#attempt) this.#resume();
+    renewing.then(
+      (renewal) => {
+        if (attempt !== this.#attempt) return;
+        this.#renewAll(renewal);
+        this.#resume();
       },
       (reason: unknown) => {
         if (!isTransient(reason)) this.fail(fromClientError(reason, `publish to stream "${this.#options.stream}"`));

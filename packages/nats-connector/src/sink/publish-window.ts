@@ -69,6 +69,12 @@ export class PublishWindow {
     return this.#headers[n & this.#mask];
   }
 
+  /** Gives an open message other headers. */
+  setHeaders(n: number, headers: Uint8Array): void {
+    this.bytes += headers.length - (this.headersAt(n)?.length ?? 0);
+    this.#headers[n & this.#mask] = headers;
+  }
+
   /** True for a message that is in the window and neither confirmed nor given up. */
   isOpen(n: number): boolean {
     return n >= this.head && n < this.tail && this.#settled[n & this.#mask] === 0;
