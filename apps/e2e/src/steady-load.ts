@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, headers, type NatsConnection, type StreamConfig } from "nats";
+import { addStream } from "./streams.js";
 
 /** A publisher that outlives whatever is done to the servers. */
 export interface SteadyLoad {
@@ -54,19 +55,10 @@ export function connectForGood(servers: readonly string[]): Promise<NatsConnecti
   });
 }
 
-/** Adds a stream on three nodes, again while they have not found together. */
-export async function addReplicated(
+/** Adds a stream on three nodes. */
+export function addReplicated(
   connection: NatsConnection,
-  config: Partial<StreamConfig> & { name: string; subjects: string[] },
+  config: Partial<StreamConfig> & { readonly name: string },
 ): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const manager = await connection.jetstreamManager();
-      await manager.streams.add({ ...config, num_replicas: 3 });
-      return;
-    } catch (error) {
-      if (attempt === 10) throw error;
-      await sleep(500);
-    }
-  }
+  return addStream(connection, { ...config, num_replicas: 3 });
 }

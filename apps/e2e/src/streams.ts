@@ -1,4 +1,13 @@
-import { type ConnectionOptions, connect, createInbox, type NatsConnection, type StreamConfig } from "nats";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type ConnectionOptions,
+  connect,
+  createInbox,
+  type JsMsg,
+  type NatsConnection,
+  NatsError,
+  type StreamConfig,
+} from "nats";
 
 /** Streams of a test server, by a client that is independent of the code under test. */
 export interface Streams extends AsyncDisposable {
@@ -13,16 +22,19 @@ export interface Streams extends AsyncDisposable {
 }
 
 const IN_FLIGHT = 1000;
+/** Nodes tell each other every ten seconds what they have. */
+const SETTLING_MS = 30_000;
+/** Longer than any election: who is sent nothing for so long will not be sent anything more. */
+const SILENCE_MS = 60_000;
 
 export async function openStreams(servers: string, auth: Partial<ConnectionOptions> = {}): Promise<Streams> {
   const connection = await connect({ servers, ...auth });
   const manager = await connection.jetstreamManager();
-  const jetstream = connection.jetstream();
   const count = async (name: string): Promise<number> => (await manager.streams.info(name)).state.messages;
   return {
     connection,
     async add(name, subject, config = {}) {
-      await manager.streams.add({ ...config, name, subjects: [subject] });
+      await addStream(connection, { ...config, name, subjects: [subject] });
     },
     async fill(subject, rows) {
       const encoder = new TextEncoder();
@@ -52,13 +64,7 @@ export async function openStreams(servers: string, auth: Partial<ConnectionOptio
     count,
     async rows<Row>(name: string) {
       const found: Row[] = [];
-      const total = await count(name);
-      if (total === 0) return found;
-      const consumer = await jetstream.consumers.get(name);
-      for await (const message of await consumer.consume({ max_messages: 5000 })) {
-        found.push(message.json<Row>());
-        if (found.length === total) break;
-      }
+      for await (const message of readStream(connection, name)) found.push(message.json<Row>());
       return found;
     },
     async consumers(name) {
@@ -68,4 +74,50 @@ export async function openStreams(servers: string, auth: Partial<ConnectionOptio
     },
     [Symbol.asyncDispose]: () => connection.close(),
   };
+}
+
+/** Adds a stream, again while a cluster settles: a meta leader just elected may have heard of some nodes only. */
+export async function addStream(
+  connection: NatsConnection,
+  config: Partial<StreamConfig> & { readonly name: string },
+): Promise<void> {
+  const deadline = Date.now() + SETTLING_MS;
+  for (;;) {
+    try {
+      const manager = await connection.jetstreamManager();
+      await manager.streams.add(config);
+      return;
+    } catch (error) {
+      if (!isSettling(error) || Date.now() > deadline) throw error;
+      await sleep(200);
+    }
+  }
+}
+
+/** `no suitable peers for placement`, or nobody who answers at all. */
+function isSettling(error: unknown): boolean {
+  if (!(error instanceof NatsError)) return false;
+  return error.api_error?.err_code === 10005 || error.code === "503" || error.code === "TIMEOUT";
+}
+
+/** Every message that a stream has now, in order. Throws when they stop coming. */
+export async function* readStream(connection: NatsConnection, name: string): AsyncGenerator<JsMsg, void> {
+  const manager = await connection.jetstreamManager();
+  const { messages: total } = (await manager.streams.info(name)).state;
+  if (total === 0) return;
+  const consumer = await connection.jetstream().consumers.get(name);
+  const messages = await consumer.consume({ max_messages: 5000 });
+  const silence = setTimeout(() => messages.stop(), SILENCE_MS);
+  let seen = 0;
+  try {
+    for await (const message of messages) {
+      silence.refresh();
+      seen += 1;
+      yield message;
+      if (seen === total) return;
+    }
+  } finally {
+    clearTimeout(silence);
+  }
+  throw new Error(`${name}: ${SILENCE_MS} ms without a message after ${seen}, expected ${total}`);
 }

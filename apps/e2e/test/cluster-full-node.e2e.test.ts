@@ -2,6 +2,7 @@ import { statfsSync } from "node:fs";
 import { expect, test } from "vitest";
 import { checkOutput } from "../src/check-output.js";
 import { openPlayground } from "../src/playground/open-playground.js";
+import type { PlaygroundNode } from "../src/playground/playground.js";
 import { lastWritten, sequencePipelineSql } from "../src/sequence-pipeline.js";
 import { mountSmallDisk } from "../src/small-disk.js";
 import { addReplicated, connectForGood, startSteadyLoad } from "../src/steady-load.js";
@@ -9,11 +10,11 @@ import { addReplicated, connectForGood, startSteadyLoad } from "../src/steady-lo
 const MEBIBYTES = 48;
 const FILLING = Buffer.alloc(256 * 1024);
 
-test("of three nodes the one that leads has a full disk: the others go on, with more room it catches up, every row is there once", async () => {
+test("of three nodes the one that leads has a full disk and is ended: the others go on, with more room it catches up, every row is there once", async () => {
   using disk = mountSmallDisk(MEBIBYTES);
   await using playground = await openPlayground({ firstStore: disk.path });
   const { nodes } = playground;
-  const [small, second] = nodes;
+  const [small, second] = nodes as [PlaygroundNode, PlaygroundNode];
   const connection = await connectForGood(nodes.map(({ url }) => url));
   await addReplicated(connection, { name: "INPUT", subjects: ["in.rows"] });
   await addReplicated(connection, {
@@ -37,23 +38,28 @@ test("of three nodes the one that leads has a full disk: the others go on, with 
     const { bavail, blocks } = statfsSync(disk.path);
     return bavail < blocks / 10;
   };
-  const leads = async (stream: string): Promise<boolean> => (await playground.leaderOf(stream)).name === small?.name;
+  const leads = async (stream: string): Promise<boolean> => (await playground.leaderOf(stream)).name === small.name;
   const publisher = connection.jetstream({ timeout: 3_000 });
   for (const stream of ["INPUT", "OUTPUT"]) while (!(await leads(stream))) await playground.stepDown(stream);
   let wasFull = false;
-  do {
+  const fill = async () => {
     await publisher.publish("filling", FILLING).catch(() => undefined);
     wasFull ||= isFull();
-  } while (!wasFull || (await leads("INPUT")) || (await leads("OUTPUT")));
+    return { wasFull, isHealthy: await small.isHealthy() };
+  };
+  await expect.poll(fill, { timeout: 120_000, interval: 1 }).toEqual({ wasFull: true, isHealthy: false });
+  // Who looks after it ends it when its health check says no. By itself a server (2.15.1) may go on to lead a stream that
+  // it no longer writes: where progress is rolled up on a full disk it can come to wait for a lock that it holds itself.
+  await small.kill();
   await reaches((await lastWritten(manager)) + 1_000);
 
   disk.enlarge(16 * MEBIBYTES);
-  await small?.restart();
+  await small.restart();
   await playground.whenCurrent(120_000);
   // From here on nothing goes without it.
-  await second?.kill();
+  await second.kill();
   await reaches((await lastWritten(manager)) + 1_000);
-  await second?.restart();
+  await second.restart();
   await playground.whenCurrent();
 
   const last = await load.stop();

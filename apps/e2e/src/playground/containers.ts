@@ -5,6 +5,7 @@ import { type ClusterMember, createClusterView } from "@x/nats-testkit";
 import { openWorkFolder } from "../work-folder.js";
 import { createNetwork, type DockerNetwork, docker, images } from "./docker.js";
 import {
+  isHealthy,
   jetstreamIn,
   type Playground,
   type PlaygroundNode,
@@ -119,6 +120,7 @@ function createNode(
       reachable = true;
     },
     version: () => versionOf({ host, port: 8222 }),
+    isHealthy: () => isHealthy({ host, port: 8222 }),
     async remove() {
       await docker("rm", "--force", name);
       if (own === undefined) await docker("volume", "rm", name);

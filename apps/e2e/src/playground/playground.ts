@@ -1,4 +1,4 @@
-import type { ClusterView } from "@x/nats-testkit";
+import type { Address, ClusterView } from "@x/nats-testkit";
 
 /** A node of a playground's cluster. What it is told to do is done when the promise resolves. */
 export interface PlaygroundNode {
@@ -15,6 +15,8 @@ export interface PlaygroundNode {
   isolate(): Promise<void>;
   rejoin(): Promise<void>;
   version(): Promise<string>;
+  /** What its health check says: no where it can write no more. */
+  isHealthy(): Promise<boolean>;
 }
 
 export type ServerSeries = "2.10" | "newest";
@@ -51,4 +53,12 @@ export interface PlaygroundOptions {
 /** A server's configuration with its streams in a folder that may be smaller than it believes. */
 export function jetstreamIn(folder: string): string {
   return `jetstream { store_dir: "${folder}", max_file_store: 1GB }\n`;
+}
+
+/** By the monitoring port. One that does not answer has not said no. */
+export function isHealthy({ host, port }: Address): Promise<boolean> {
+  return fetch(`http://${host}:${port}/healthz`, { signal: AbortSignal.timeout(5_000) }).then(
+    ({ ok }) => ok,
+    () => true,
+  );
 }

@@ -3,7 +3,7 @@ import { obtainNatsServer } from "../../../../tooling/nats-server/obtain-nats-se
 import { startCli } from "../run-cli.js";
 import { openWorkFolder } from "../work-folder.js";
 import type { Playground, PlaygroundNode, PlaygroundOptions, ServerSeries } from "./playground.js";
-import { jetstreamIn } from "./playground.js";
+import { isHealthy, jetstreamIn } from "./playground.js";
 
 /** Processes on 127.0.0.1. Pipelines, and nobody else, come by proxies that can hold every byte. */
 export async function openProcessPlayground({ series = "newest", firstStore }: PlaygroundOptions): Promise<Playground> {
@@ -56,6 +56,7 @@ function toNode(node: NatsClusterNode): PlaygroundNode {
     isolate: async () => node.isolate(),
     rejoin: async () => node.rejoin(),
     version: async () => node.version,
+    isHealthy: () => isHealthy(node.monitor),
   };
 }
 

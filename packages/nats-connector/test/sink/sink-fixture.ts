@@ -169,17 +169,24 @@ export async function observe(url: string, user?: { user: string; pass: string }
     };
     // A server that came back a moment ago answers for itself before it answers for its streams.
     const answer = await (verb.startsWith("STREAM.INFO.") ? askAgain(20) : ask(5000));
-    const value = answer.json<Record<string, unknown> & { error?: { description: string } }>();
-    if (value.error !== undefined) throw new Error(`${verb}: ${value.error.description}`);
-    return value;
+    const value = answer.json<Record<string, unknown> & { error?: { err_code: number; description: string } }>();
+    if (value.error === undefined) return value;
+    throw Object.assign(new Error(`${verb}: ${value.error.description}`), { errCode: value.error.err_code });
   };
   return {
     client,
     api,
     async createStream(config) {
       const stream = config as { name: string };
-      const create = (): Promise<Record<string, unknown>> =>
-        api(`STREAM.CREATE.${stream.name}`, { subjects: ["out.>"], storage: "file", ...config });
+      const create = (attempts = 100): Promise<Record<string, unknown>> =>
+        api(`STREAM.CREATE.${stream.name}`, { subjects: ["out.>"], storage: "file", ...config }).catch(
+          async (error: { errCode?: number }) => {
+            // No suitable peers: a meta leader just elected may have heard of some nodes only.
+            if (error.errCode !== 10005 || attempts === 1) throw error;
+            await sleep(300);
+            return create(attempts - 1);
+          },
+        );
       // A busy server removes a deleted stream's store behind its answer, and one made at once may find it again.
       const foundAgain = ({ did_create, state }: Record<string, unknown>): boolean =>
         did_create === true && (state as { last_seq: number }).last_seq > 0;
