@@ -23,15 +23,15 @@ function operator(options: object): SourceOperator | SinkOperator {
   return connector.makeOperator(connector.parseProfile(config.connection), table, config, schema).operator;
 }
 
-/** Continues a trace as span 1, 2, 3 …, or begins one. */
+/** Continues a trace as span 1, 2, 3 …, with its state, or begins one. */
 function countingTracer(): PipelineTracer & { readonly batches: (string | undefined)[] } {
   const batches: (string | undefined)[] = [];
   return {
     batches,
-    startBatch({ traceparent }) {
+    startBatch({ traceparent, tracestate }) {
       batches.push(traceparent);
       const trace = traceparent?.split("-")[1] ?? "f".repeat(32);
-      return { traceparent: `00-${trace}-${String(batches.length).padStart(16, "0")}-01`, end: () => {} };
+      return { traceparent: `00-${trace}-${String(batches.length).padStart(16, "0")}-01`, tracestate, end: () => {} };
     },
     startCheckpoint: () => ({ traceparent: undefined, end: () => {} }),
   };
@@ -50,6 +50,8 @@ test.each([
     await manager.streams.add({ name: "OUTPUT", subjects: ["out"] });
     const given = headers();
     given.set("traceparent", `00-${TRACE}-b7ad6b7169203331-01`);
+    given.append("tracestate", "rojo=00f067aa0ba902b7");
+    given.append("tracestate", "congo=t61rcWkgMzE");
     const publish = (n: number, traced: boolean) =>
       client.jetstream().publish("in", JSON.stringify({ n }), traced ? { headers: given } : {});
     const checkpoints = memoryCheckpoints();
@@ -70,6 +72,7 @@ test.each([
       const { header, data } = await manager.streams.getMessage("OUTPUT", { seq });
       return {
         trace: header?.get("traceparent") ?? "",
+        state: header?.get("tracestate") ?? "",
         id: header?.get("Nats-Msg-Id") ?? "",
         row: JSON.parse(new TextDecoder().decode(data)),
       };
@@ -80,16 +83,25 @@ test.each([
     await run(tracer);
     expect(tracer.batches).toEqual([`00-${TRACE}-b7ad6b7169203331-01`]);
     const id = "messageId" in more ? "1" : "";
-    expect(await written(1)).toEqual({ trace: `00-${TRACE}-0000000000000001-01`, id, row: { n: 1 } });
+    expect(await written(1)).toEqual({
+      trace: `00-${TRACE}-0000000000000001-01`,
+      state: "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
+      ...{ id, row: { n: 1 } },
+    });
 
     await publish(2, false);
     await run(tracer);
     expect(tracer.batches[1]).toBeUndefined();
-    expect((await written(2)).trace).toBe(`00-${"f".repeat(32)}-0000000000000002-01`);
+    expect(await written(2)).toMatchObject({ trace: `00-${"f".repeat(32)}-0000000000000002-01`, state: "" });
 
     await publish(3, true);
     await run();
-    expect((await written(3)).trace).toBe("");
+    expect(await written(3)).toMatchObject({ trace: "", state: "" });
+
+    given.set("tracestate", `rojo=${"x".repeat(600)}`);
+    await publish(4, true);
+    await run(tracer);
+    expect(await written(4)).toMatchObject({ trace: `00-${TRACE}-0000000000000003-01`, state: "" });
     await client.close();
   },
   30_000,

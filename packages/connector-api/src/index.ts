@@ -97,6 +97,8 @@ export type {
   SplitCollector,
 } from "./source-collector.js";
 export { parseColumn, parseSqlType, printSqlType } from "./sql-type.js";
+export type { TraceContext } from "./trace-context.js";
+export { parseTracestate } from "./trace-context.js";
 export type { Transform } from "./transform.js";
 export type { Environment, VarString, VarStringOrigin } from "./var-string.js";
 export { parseVarString, resolveVars, variablesOf } from "./var-string.js";

@@ -1,4 +1,5 @@
 import type { JsonValue, Row } from "./row.js";
+import type { TraceContext } from "./trace-context.js";
 
 /**
  * Where a source stands in one split: everything up to and including this input has been read. JSON, made and read by
@@ -13,15 +14,13 @@ export type SourcePosition = Exclude<JsonValue, object>;
  * `positions[i]` is the position of `rows[i]`; `rows` and `positions` have the same length. `end` is the position after
  * the last input that went into the batch, also when bad data or a filter removed every row: a batch without rows still
  * moves the pipeline forward.
+ *
+ * Only while a host traces it has a trace context. The collector takes it from the batch's first input, the host puts its
+ * own span there, and a sink that can writes it beside each row.
  */
-export interface RecordBatch<R = Row> {
+export interface RecordBatch<R = Row> extends Partial<TraceContext> {
   readonly rows: readonly R[];
   readonly split: string;
   readonly positions: readonly SourcePosition[];
   readonly end: SourcePosition;
-  /**
-   * Only while a host traces: the W3C `traceparent` that the batch belongs to. The collector takes it from the batch's
-   * first input, the host puts its own span there, and a sink that can writes it beside each row.
-   */
-  readonly traceparent?: string | undefined;
 }

@@ -4,6 +4,7 @@ import type { Decoder } from "./format.js";
 import type { FramingConfig } from "./framing.js";
 import type { RecordBatch, SourcePosition } from "./record-batch.js";
 import type { RowValue } from "./row.js";
+import type { TraceContext } from "./trace-context.js";
 
 /**
  * Reads one metadata column from what the source calls a message: once per message, its rows share the value. Throws
@@ -22,8 +23,8 @@ export interface Deserialization<Message> {
   readonly metadata: readonly (readonly [column: string, read: MetadataReader<Message>])[];
   /** Names a message in an error: subject and sequence, never the payload. */
   readonly describe: (message: Message) => string;
-  /** The W3C `traceparent` of a message. Called once per batch, and only while the host traces. */
-  readonly traceOf?: ((message: Message) => string | undefined) | undefined;
+  /** The trace that a message belongs to. Called once per batch, and only while the host traces. */
+  readonly traceOf?: ((message: Message) => TraceContext | undefined) | undefined;
 }
 
 /** The input of one split. */

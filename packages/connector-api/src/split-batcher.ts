@@ -7,6 +7,7 @@ import type { OperatorCounters } from "./operator-context.js";
 import type { RecordBatch, SourcePosition } from "./record-batch.js";
 import type { Row } from "./row.js";
 import type { Deserialization, Downstream, MetadataReader, SplitCollector } from "./source-collector.js";
+import type { TraceContext } from "./trace-context.js";
 
 /** Rows that may still be taken. Shared by all splits. */
 export interface RowLimit {
@@ -50,8 +51,8 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
   #positions: SourcePosition[] = [];
   #end: SourcePosition | undefined;
   #bytes = 0;
-  readonly #traceOf: ((message: Message) => string | undefined) | undefined;
-  #traceparent: string | undefined;
+  readonly #traceOf: ((message: Message) => TraceContext | undefined) | undefined;
+  #trace: TraceContext | undefined;
   /** The message whose lines are being decoded; undefined without framing. */
   #framed: Uint8Array | undefined;
 
@@ -108,7 +109,7 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
   }
 
   #begin(message: Message): void {
-    if (this.#traceOf !== undefined) this.#traceparent = this.#traceOf(message);
+    if (this.#traceOf !== undefined) this.#trace = this.#traceOf(message);
     this.#begun();
   }
 
@@ -122,13 +123,13 @@ export class SplitBatcher<Message> implements SplitCollector<Message> {
   handOn(): void {
     if (this.#end === undefined) return;
     const own = { rows: this.#rows, split: this.#name, positions: this.#positions, end: this.#end };
-    const batch: RecordBatch = this.#traceparent === undefined ? own : { ...own, traceparent: this.#traceparent };
+    const batch: RecordBatch = this.#trace === undefined ? own : { ...own, ...this.#trace };
     const bytes = this.#bytes;
     this.#rows = [];
     this.#positions = [];
     this.#end = undefined;
     this.#bytes = 0;
-    this.#traceparent = undefined;
+    this.#trace = undefined;
     this.handedOn = batch.end;
     this.#counters.rowsIn += batch.rows.length;
     this.#counters.bytesIn += bytes;

@@ -161,12 +161,12 @@ export class BatchQueue implements Downstream {
 
 function merge(batches: readonly RecordBatch[]): RecordBatch {
   const last = batches.at(-1) as RecordBatch;
-  const traceparent = batches.find((batch) => batch.traceparent !== undefined)?.traceparent;
+  const { traceparent, tracestate } = batches.find((batch) => batch.traceparent !== undefined) ?? last;
   return {
     rows: batches.flatMap((batch) => batch.rows),
     split: last.split,
     positions: batches.flatMap((batch) => batch.positions),
     end: last.end,
-    ...(traceparent === undefined ? {} : { traceparent }),
+    ...(traceparent === undefined ? {} : { traceparent, tracestate }),
   };
 }

@@ -1,4 +1,4 @@
-import type { RecordBatch } from "@x/connector-api";
+import type { RecordBatch, TraceContext } from "@x/connector-api";
 import type { BatchQueue } from "./batch-queue.js";
 import { type BatchEvent, batchChannel } from "./diagnostics.js";
 import type { PipelineOperators } from "./pipeline-spec.js";
@@ -41,14 +41,14 @@ export async function writeBatches(options: BatchWriterOptions): Promise<void> {
 function write(
   { pipeline, operators }: BatchWriterOptions,
   read: RecordBatch,
-  traceparent?: string,
+  trace?: TraceContext,
 ): void | Promise<void> {
   const { sink, transform } = operators;
   if (batchChannel.hasSubscribers) {
     const { split, rows, end } = read;
     batchChannel.publish({ pipeline, split, rows: rows.length, end } satisfies BatchEvent);
   }
-  const traced = (batch: RecordBatch): RecordBatch => (traceparent === undefined ? batch : { ...batch, traceparent });
+  const traced = (batch: RecordBatch): RecordBatch => (trace === undefined ? batch : { ...batch, ...trace });
   if (transform === undefined) return sink.processBatch(traced(read));
   const made = transform.process(read);
   return made instanceof Promise
@@ -57,7 +57,8 @@ function write(
 }
 
 function trace(options: BatchWriterOptions, read: RecordBatch, tracer: PipelineTracer): Promise<void> {
-  const { split, rows, traceparent } = read;
-  const span = tracer.startBatch({ pipeline: options.pipeline, split, rows: rows.length, traceparent });
-  return within(span, () => write(options, read, span.traceparent));
+  const { split, rows, traceparent, tracestate } = read;
+  const span = tracer.startBatch({ pipeline: options.pipeline, split, rows: rows.length, traceparent, tracestate });
+  const own = span.traceparent && { traceparent: span.traceparent, tracestate: span.tracestate };
+  return within(span, () => write(options, read, own || undefined));
 }

@@ -1,11 +1,13 @@
 /** OpenTelemetry for pipelines: `@opentelemetry/api` is an optional peer, loaded by this module alone. */
 import {
+  createTraceState,
   isSpanContextValid,
   type Meter,
   type MeterProvider,
   metrics as meters,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   TraceFlags,
@@ -13,7 +15,7 @@ import {
   type TracerProvider,
   trace,
 } from "@opentelemetry/api";
-import { toConnectorError } from "@x/connector-api";
+import { type TraceContext, toConnectorError } from "@x/connector-api";
 import type { RunningPipeline } from "./pipeline-spec.js";
 import { metrics } from "./telemetry/metrics.js";
 import type { PipelineSpan, PipelineTracer } from "./telemetry/pipeline-tracer.js";
@@ -69,9 +71,9 @@ export function registeredTelemetry(scope: string, version: string): RegisteredT
 /** For `startPipeline({ tracer })`: spans named `process` and `checkpoint`, with the error code of a failed one. */
 export function createPipelineTracer(tracer: Tracer): PipelineTracer {
   return {
-    startBatch({ pipeline, split, rows, traceparent }) {
+    startBatch({ pipeline, split, rows, traceparent, tracestate }) {
       const attributes = { "pipeline.name": pipeline, "pipeline.split": split, "messaging.batch.message_count": rows };
-      const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent);
+      const parent = traceparent === undefined ? undefined : parseTraceContext({ traceparent, tracestate });
       const context = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
       return spanOf(tracer.startSpan("process", { kind: SpanKind.CONSUMER, attributes }, context));
     },
@@ -83,9 +85,11 @@ export function createPipelineTracer(tracer: Tracer): PipelineTracer {
 }
 
 function spanOf(span: Span): PipelineSpan {
+  const { traceState } = span.spanContext();
   return {
     // One that is not sampled says so to whoever reads what is written: they are not to sample it, either.
     traceparent: isSpanContextValid(span.spanContext()) ? formatTraceparent(span) : undefined,
+    tracestate: traceState?.serialize() || undefined,
     end(error) {
       if (error !== undefined) {
         span.setAttribute("error.type", toConnectorError(error).code);
@@ -103,12 +107,11 @@ function formatTraceparent(span: Span): string {
 }
 
 /** Undefined for what is none: another program may have written it. */
-function parseTraceparent(
-  text: string,
-): { traceId: string; spanId: string; traceFlags: number; isRemote: boolean } | undefined {
-  const match = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})/.exec(text);
+function parseTraceContext({ traceparent, tracestate }: TraceContext): SpanContext | undefined {
+  const match = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})/.exec(traceparent);
   if (match === null || match[1] === undefined || match[2] === undefined) return undefined;
   if (/^0+$/.test(match[1]) || /^0+$/.test(match[2])) return undefined;
   const flags = Number.parseInt(match[3] ?? "0", 16) & TraceFlags.SAMPLED;
-  return { traceId: match[1], spanId: match[2], traceFlags: flags, isRemote: true };
+  const state = tracestate === undefined ? {} : { traceState: createTraceState(tracestate) };
+  return { traceId: match[1], spanId: match[2], traceFlags: flags, isRemote: true, ...state };
 }

@@ -90,6 +90,25 @@ test("makes a span per batch and checkpoint, continues the trace of the input, a
   await provider.shutdown();
 });
 
+test("what vendors carry goes on with the trace, and is dropped without one or where it is too long", async () => {
+  const provider = new BasicTracerProvider();
+  const tracer = createPipelineTracer(provider.getTracer("test"));
+  const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+  const stateOf = (context: { traceparent: string | undefined; tracestate?: string }): string | undefined => {
+    const span = tracer.startBatch({ pipeline: "p", split: "0", rows: 1, ...context });
+    span.end();
+    return span.tracestate;
+  };
+  expect(stateOf({ traceparent, tracestate: "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE" })).toBe(
+    "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
+  );
+  expect(stateOf({ traceparent })).toBeUndefined();
+  expect(stateOf({ traceparent: undefined, tracestate: "rojo=1" })).toBeUndefined();
+  expect(stateOf({ traceparent: "nonsense", tracestate: "rojo=1" })).toBeUndefined();
+  expect(stateOf({ traceparent, tracestate: `rojo=${"x".repeat(600)}` })).toBeUndefined();
+  await provider.shutdown();
+});
+
 test("one that is not sampled goes on as not sampled", async () => {
   const provider = new BasicTracerProvider({ sampler: new AlwaysOffSampler() });
   const tracer = createPipelineTracer(provider.getTracer("test"));

@@ -70,7 +70,8 @@ export class RowWriter {
   }
 
   #writeWhileRoom(batch: RecordBatch, from: number): number {
-    const { rows, positions, traceparent } = batch;
+    const { rows, positions } = batch;
+    const trace = traceLines(batch);
     const { encoder, subject: template, headers: headerEncoder, publisher } = this.#options;
     const maxBytes = this.#options.maxMessageBytes();
     for (let i = from; i < rows.length; i++) {
@@ -85,7 +86,7 @@ export class RowWriter {
       try {
         subject = template.subject(row);
         headers = headerEncoder.encode(row, position, i - this.#inputAt);
-        if (traceparent !== undefined) headers = withTrace(headers, traceparent);
+        if (trace !== undefined) headers = withLines(headers, trace);
         const bytes = headers === undefined ? payload.length : payload.length + headers.length;
         if (bytes > maxBytes) throw tooLarge(subject, bytes, maxBytes);
       } catch (error) {
@@ -103,11 +104,16 @@ export class RowWriter {
 const START = "NATS/1.0\r\n";
 const END = "\r\n";
 
-/** A header block with the trace context in it as well. */
-function withTrace(headers: Uint8Array | undefined, traceparent: string): Uint8Array {
-  const line = `traceparent: ${traceparent}\r\n`;
-  if (headers === undefined) return Buffer.from(START + line + END);
-  return Buffer.concat([headers.subarray(0, headers.length - END.length), Buffer.from(line + END)]);
+/** The trace context of a batch as header lines. */
+function traceLines({ traceparent, tracestate }: RecordBatch): string | undefined {
+  if (traceparent === undefined) return undefined;
+  return `traceparent: ${traceparent}\r\n${tracestate === undefined ? "" : `tracestate: ${tracestate}\r\n`}`;
+}
+
+/** A header block with more lines in it. */
+function withLines(headers: Uint8Array | undefined, lines: string): Uint8Array {
+  if (headers === undefined) return Buffer.from(START + lines + END);
+  return Buffer.concat([headers.subarray(0, headers.length - END.length), Buffer.from(lines + END)]);
 }
 
 function tooLarge(subject: string, bytes: number, maxBytes: number): ConnectorError {

@@ -3,9 +3,11 @@ import {
   type Decoder,
   type Deserialization,
   type OperatorContext,
+  parseTracestate,
   type RateLimitConfig,
   type SourceCollector,
   type SourceContext,
+  type TraceContext,
 } from "@x/connector-api";
 import type { OpenConnection } from "../connection.js";
 import { openSourceDeadLetters, type SourceDeadLetters, type SourceInput } from "../dead-letter/source-dead-letters.js";
@@ -72,9 +74,13 @@ function linkOf(
   };
 }
 
-/** `traceparent` as W3C has it. Reading it parses the headers of the message. */
-export function traceOf({ headers }: NatsMessage): string | undefined {
-  return headers?.get("traceparent") || undefined;
+/** The headers that W3C names. Reading them parses those of the message. */
+export function traceOf({ headers }: NatsMessage): TraceContext | undefined {
+  const traceparent = headers?.get("traceparent");
+  if (headers === undefined || !traceparent) return undefined;
+  // It may come in several lines, which are one list.
+  const [, states = []] = [...headers].find(([name]) => name === "tracestate") ?? [];
+  return { traceparent, tracestate: parseTracestate(states) };
 }
 
 /** Something that only `open` can have made. */

@@ -2,18 +2,21 @@
 export interface PipelineSpan {
   /** Its W3C `traceparent`, for what is written meanwhile; undefined when there is no trace. */
   readonly traceparent: string | undefined;
+  /** Beside it: what vendors carry from span to span. */
+  readonly tracestate?: string | undefined;
   /** Called once; with what failed, if it did. */
   end(error?: unknown): void;
 }
 
 /** Makes the spans of a pipeline: one per batch and one per checkpoint. Must not throw. */
 export interface PipelineTracer {
-  /** `traceparent` is the one of the batch's first input: the span continues its trace. */
+  /** `traceparent` and `tracestate` are those of the batch's first input: the span continues its trace. */
   startBatch(batch: {
     readonly pipeline: string;
     readonly split: string;
     readonly rows: number;
     readonly traceparent: string | undefined;
+    readonly tracestate?: string | undefined;
   }): PipelineSpan;
   startCheckpoint(checkpoint: { readonly pipeline: string; readonly checkpointId: number }): PipelineSpan;
 }
