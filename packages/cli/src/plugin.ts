@@ -1,4 +1,11 @@
-import { type Connector, ConnectorError, type Environment, type Format, kindOf } from "@x/connector-api";
+import {
+  type Connector,
+  ConnectorError,
+  type Environment,
+  type Format,
+  isConnectorError,
+  kindOf,
+} from "@x/connector-api";
 import { builtinFormats } from "@x/formats";
 import { type AuthStrategy, builtinStrategies } from "@x/nats-auth";
 
@@ -55,18 +62,18 @@ export function combinePlugins(
   const claim = createClaims();
   const formats = plugins.flatMap(({ file, plugin: { formats = [] } }) => {
     for (const format of formats) claim("format", format.name, file);
-    return formats;
+    return formats.map((format) => nameFailures(format, `format "${format.name}"`, file));
   });
   const auth = plugins.flatMap(({ file, plugin: { auth = [] } }) => {
     for (const strategy of auth) claim("auth strategy", strategy.type, file);
-    return auth;
+    return auth.map((strategy) => nameFailures(strategy, `auth strategy "${strategy.type}"`, file));
   });
   const host: PluginHost = { environment, formats: [...builtinFormats, ...formats] };
   const connectors = plugins.flatMap(({ file, plugin: { connectors = [] } }) =>
     connectors.map((given, i) => {
       const connector = typeof given === "function" ? makeConnector(given, host, i, file) : given;
       claim("connector", connector.name, file);
-      return connector;
+      return nameFailures(connector, `connector "${connector.name}"`, file);
     }),
   );
   return { formats, connectors, auth };
@@ -82,6 +89,28 @@ function makeConnector(make: (host: PluginHost) => Connector, host: PluginHost, 
   }
   checkMembers(made, "connectors", `${at}()`, file);
   return made as Connector;
+}
+
+/**
+ * The same, but an error of its methods that has no code is a defect of the plugin and names it. They run on the plugin's
+ * own object, which may be frozen or have private members.
+ */
+function nameFailures<Item extends object>(item: Item, what: string, file: string): Item {
+  return new Proxy(Object.create(item) as Item, {
+    get(_, key) {
+      const member: unknown = Reflect.get(item, key);
+      if (typeof member !== "function") return member;
+      return (...args: readonly unknown[]): unknown => {
+        try {
+          return Reflect.apply(member, item, args);
+        } catch (cause) {
+          if (isConnectorError(cause)) throw cause;
+          const said = cause instanceof Error ? cause.message : cause;
+          throw pluginError(file, `${what}: ${String(key)} threw: ${said}`, cause);
+        }
+      };
+    },
+  });
 }
 
 /** The members that the command relies on; a connector may be a function that makes one. */

@@ -68,6 +68,43 @@ describe("loadPlugins", () => {
     expect(failure).toContain(message);
   });
 
+  test.each([
+    ["formats", 'format "csv"', `{ name: "csv", text: true, parse: () => ({}), `],
+    ["connectors", 'connector "files"', `{ name: "files", parseProfile() {}, makeOperator() {}, `],
+    ["auth", 'auth strategy "kerberos"', `{ type: "kerberos", optionNames: [], parse() {}, open() {}, `],
+  ] as const)("an error of one of its %s names it, unless it has a code", async (list, what, members) => {
+    const code = (thrown: string): string =>
+      write(`export const ${list} = [Object.freeze(${members} fromOptions() { throw ${thrown}; } })];`);
+    const failureOf = async (path: string): Promise<unknown> => {
+      const [item] = (await loadPlugins([path], {}))[list];
+      try {
+        return (item as unknown as { fromOptions(): unknown }).fromOptions();
+      } catch (error) {
+        return error;
+      }
+    };
+    const path = code("new TypeError('no such folder')");
+    expect(await failureOf(path)).toMatchObject({
+      code: "USAGE",
+      message: `--plugin ${path}: ${what}: fromOptions threw: no such folder`,
+      cause: { message: "no such folder" },
+    });
+    const coded = code(
+      `Object.assign(new Error("no"), { [Symbol.for("@x/connector-api/ConnectorError")]: true, code: "OPTION_INVALID" })`,
+    );
+    expect(await failureOf(coded)).toMatchObject({ code: "OPTION_INVALID" });
+  });
+
+  test("an object of a class keeps its private members", async () => {
+    const path = write(`class Files {
+      #root = "/data";
+      name = "files";
+      fromOptions() {} parseProfile() { return this.#root; } makeOperator() {}
+    }
+    export const connectors = [new Files()];`);
+    expect((await loadPlugins([path], {})).connectors[0]?.parseProfile({})).toBe("/data");
+  });
+
   test("a file that is not there, and two plugins with one name", async () => {
     expect(await failureOf("./nowhere.mjs")).toBe("USAGE: --plugin ./nowhere.mjs: no such file");
     const [one, two] = [
