@@ -64,14 +64,18 @@ export function createKvCheckpoints(connection: StoreConnection, options: KvChec
     return value && decodeCheckpoint(value, pipeline, ref, placeOf(key));
   };
   const latest = async (pipeline: string, warn: (message: string) => void): Promise<Checkpoint | undefined> => {
+    const refs = await refsOf(pipeline);
     let damaged = 0;
-    for (const ref of [...(await refsOf(pipeline))].reverse()) {
+    for (const ref of [...refs].reverse()) {
       const checkpoint = await read(pipeline, ref).catch((error: unknown) => {
         damaged += 1;
         warn(`${damageOf(error)}; it is passed over`);
       });
       if (checkpoint !== undefined) return checkpoint;
     }
+    // An older instance that still writes may have replaced what was listed. What people have deleted stays in the list.
+    if (refs.length > 0 && JSON.stringify(await refsOf(pipeline)) !== JSON.stringify(refs))
+      return latest(pipeline, warn);
     if (damaged === 0) return undefined;
     throw new ConnectorError(
       "STATE_INVALID",

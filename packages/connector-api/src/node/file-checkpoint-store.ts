@@ -106,7 +106,8 @@ async function latest(folder: string, warn: (message: string) => void): Promise<
   for (const ref of refs) {
     const file = await readCheckpoint(folder, ref);
     if (file?.kind === "valid") return file.checkpoint;
-    if (file === undefined) continue;
+    // Newer ones have come since: an older instance still writes.
+    if (file === undefined) return latest(folder, warn);
     damaged += 1;
     warn(`${join(folder, checkpointFileName(ref))} is damaged and passed over: ${file.reason}`);
   }

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -193,6 +194,23 @@ describe("the file store, broken on purpose", () => {
     expect(all).toHaveLength(36);
     expect(new Set(all.map((claim) => claim.epoch)).size).toBe(36);
     expect(new Set(all.map((claim) => claim.jobId)).size).toBe(1);
+  });
+
+  it("finds a checkpoint, and none older than before, while an older instance replaces them all the time", async () => {
+    const writer = spawn(process.execPath, [child, "flood", dir, "busy"], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(writer.stdout, "data");
+    writer.stdout.resume();
+    try {
+      let last = 0;
+      for (let look = 0; look < 2000; look++) {
+        const found = await store().latest("busy", warn);
+        expect(found?.checkpointId).toBeGreaterThanOrEqual(last);
+        last = found?.checkpointId ?? 0;
+      }
+    } finally {
+      writer.kill("SIGKILL");
+      await once(writer, "close");
+    }
   });
 
   it("holds a whole checkpoint at any moment a process is killed", async () => {

@@ -65,6 +65,30 @@ it("needs no right to purge, but says that old checkpoints stay", async () => {
   expect(warnings.filter((text) => text.startsWith("old checkpoints stay"))).toHaveLength(1);
 });
 
+it("finds the newest checkpoint also when an older instance replaces it in the middle of that", async () => {
+  await using server = await startNatsServer();
+  await using proxy = await startFaultProxy({ target: server.url });
+  await using older = openStore(server.url, "STATE", { create: true, keep: 1 });
+  await using newer = openStore(proxy.url, "STATE", { keep: 1 });
+  const identity = await older.claim("p", "older");
+  await older.write(at(identity, 1));
+  await newer.claim("p", "newer");
+  // It has been listed, and will be gone when it is read.
+  const reading = new Promise<void>((resolve) => {
+    proxy.intercept("toTarget", ({ payload }) => {
+      if (!payload.includes(`.${identity.epoch}-1`)) return "pass";
+      proxy.blackhole(true, "toTarget");
+      resolve();
+      return "pass";
+    });
+  });
+  const latest = newer.latest("p", () => {});
+  await reading;
+  await older.write(at(identity, 2));
+  proxy.blackhole(false, "toTarget");
+  expect(await latest).toMatchObject({ epoch: identity.epoch, checkpointId: 2 });
+});
+
 it("takes one epoch also when the answer to its claim was lost", async () => {
   await using server = await startNatsServer();
   await using proxy = await startFaultProxy({ target: server.url });
