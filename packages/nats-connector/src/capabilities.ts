@@ -1,5 +1,5 @@
 import { isConnectorError } from "@x/connector-api";
-import type { JetStreamApi, StreamInfo } from "./jetstream/api.js";
+import type { AccountInfo, AccountLimits, JetStreamApi, StreamInfo } from "./jetstream/api.js";
 import type { NatsClient } from "./nats-client.js";
 
 /** What the server at the other end can do. Asked anew after each reconnect: it may be another one. */
@@ -18,6 +18,8 @@ export interface Capabilities {
   readonly atomicBatches: boolean;
   /** Most unacked messages that the account allows a consumer; undefined for any number, or when it is not known. */
   readonly maxAckPending: number | undefined;
+  /** Most consumers that the account allows a stream; undefined as above. */
+  readonly maxConsumers: number | undefined;
 }
 
 /**
@@ -40,8 +42,22 @@ export async function readCapabilities(
   const level = Math.max(account?.level ?? 0, Number(metadata?.["_nats.level"] ?? 0));
   const version = metadata?.["_nats.ver"] ?? client.info?.version ?? "0.0.0";
   const hint = stream === undefined || level > 0 ? version : compression === undefined ? "2.9.0" : "2.10.0";
-  const cap = account?.limits?.max_ack_pending ?? -1;
-  return { ...capabilitiesOf(hint, level), version, maxAckPending: cap > 0 ? cap : undefined };
+  const limits = account && limitsFor(account, stream?.config.num_replicas ?? 1);
+  return {
+    ...capabilitiesOf(hint, level),
+    version,
+    maxAckPending: positive(limits?.max_ack_pending),
+    maxConsumers: positive(limits?.max_consumers),
+  };
+}
+
+/** The account's limits for what has so many replicas; undefined where it has none for that number. */
+export function limitsFor({ limits, tiers }: AccountInfo, replicas: number): AccountLimits | undefined {
+  return tiers === undefined ? limits : tiers[`R${replicas}`]?.limits;
+}
+
+function positive(limit = -1): number | undefined {
+  return limit > 0 ? limit : undefined;
 }
 
 /** `level` is 0 where it is not known. */
@@ -56,6 +72,7 @@ export function capabilitiesOf(version: string, level: number): Capabilities {
     subjectFence: level >= 1 || atLeast(11),
     atomicBatches: level >= 2 || (level === 0 && atLeast(12)),
     maxAckPending: undefined,
+    maxConsumers: undefined,
   };
 }
 

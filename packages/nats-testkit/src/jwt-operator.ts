@@ -34,7 +34,8 @@ export interface JwtAccount {
 export interface JwtOperator {
   /** The first account. */
   readonly account: JwtAccount;
-  addAccount(name: string): JwtAccount;
+  /** `limits` in place of none on JetStream, as a JWT has them: `{ tiered_limits: { R1: … } }` for example. */
+  addAccount(name: string, limits?: object): JwtAccount;
   /** For the server's configuration file, as of now: `startNatsServer({ config })`, `server.reload(config)`. */
   config(): string;
 }
@@ -46,7 +47,7 @@ export function createJwtOperator(): JwtOperator {
   const systemJwt = sign(operator, system, "SYS", { type: "account", limits: unlimited });
   const accounts: { publicKey: string; jwt(): string }[] = [];
 
-  const addAccount = (name: string): JwtAccount => {
+  const addAccount = (name: string, ownLimits: object = jetstream): JwtAccount => {
     const account = createAccount();
     const signingKey = createAccount();
     const publicKey = account.getPublicKey();
@@ -56,7 +57,7 @@ export function createJwtOperator(): JwtOperator {
       jwt: () =>
         sign(operator, account, name, {
           type: "account",
-          limits: { ...unlimited, ...jetstream },
+          limits: { ...unlimited, ...ownLimits },
           signing_keys: [signingKey.getPublicKey()],
           revocations,
         }),

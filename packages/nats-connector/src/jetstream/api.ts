@@ -47,8 +47,10 @@ export interface AccountInfo {
   /** In use by the whole account. */
   readonly storage: number;
   readonly memory: number;
-  /** -1 for no limit; undefined where the account has limits per number of replicas. */
+  /** -1 for no limit; undefined where the account has limits per number of replicas: `tiers`. */
   readonly limits: AccountLimits | undefined;
+  /** By `R1`, `R3` …; undefined where the limits are for all. */
+  readonly tiers?: Readonly<Record<string, { readonly limits: AccountLimits }>> | undefined;
 }
 
 export interface AccountLimits {

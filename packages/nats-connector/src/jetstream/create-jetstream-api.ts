@@ -68,7 +68,8 @@ export function createJetStreamApi(client: NatsClient, options: JetStreamApiOpti
       const info = await must<AccountAnswer>("INFO", undefined, "read the account's JetStream information", signal);
       const { domain, storage = 0, memory = 0, limits, tiers } = info;
       const tiered = tiers !== undefined && Object.keys(tiers).length > 0;
-      return { level: Number(info.api?.level ?? 0), domain, storage, memory, limits: tiered ? undefined : limits };
+      const level = Number(info.api?.level ?? 0);
+      return { level, domain, storage, memory, ...(tiered ? { limits: undefined, tiers } : { limits }) };
     },
     streamInfo: (stream, signal) =>
       must<StreamInfo>(`STREAM.INFO.${stream}`, undefined, `read stream "${stream}"`, signal),
@@ -152,7 +153,7 @@ interface AccountAnswer {
   readonly storage?: number;
   readonly memory?: number;
   readonly limits?: AccountLimits;
-  readonly tiers?: object;
+  readonly tiers?: Readonly<Record<string, { readonly limits: AccountLimits }>>;
   readonly api?: { readonly level?: number | string };
 }
 interface MessageAnswer {

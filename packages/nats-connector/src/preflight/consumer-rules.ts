@@ -1,4 +1,5 @@
 import { isConnectorError } from "@x/connector-api";
+import { limitsFor } from "../capabilities.js";
 import { checkFilter, subjectsOverlap } from "../connection-test/filter-overlap.js";
 import type { ConsumerInfo } from "../jetstream/api.js";
 import type { AckMode } from "../jetstream/position.js";
@@ -43,7 +44,8 @@ export const consumerRules: readonly Rule[] = [
       const { stream, system, table } = source;
       if (!isAcking(source)) return undefined;
       const ofStream = stream.config.consumer_limits?.max_ack_pending;
-      const caps = [table.maxAckPending, ofStream, system.account?.limits?.max_ack_pending];
+      const ofAccount = system.account && limitsFor(system.account, stream.config.num_replicas);
+      const caps = [table.maxAckPending, ofStream, ofAccount?.max_ack_pending];
       const cap = Math.min(...caps.map((each) => (each === undefined || each <= 0 ? Number.POSITIVE_INFINITY : each)));
       if (cap >= 4 * table.maxBatch) return undefined;
       const perSecond = Math.round(cap / (pipeline.checkpointIntervalMs / 1000));
@@ -150,13 +152,13 @@ export const consumerRules: readonly Rule[] = [
       const others = isInterest ? count : count - outdated;
       const needed = isInterest && outdated === 0 ? 2 : 1;
       const remedy = "raise max_consumers, or remove consumers that nobody uses";
-      if (own > 0 && others + needed > own) {
-        const more = needed === 2 ? ": each split needs two of them, because one takes over from another" : "";
-        return { message: `stream "${name}" has ${count} consumers and allows ${own}${more}`, remedy };
-      }
-      const account = system.account?.limits?.max_consumers ?? -1;
-      if (account <= 0 || others + needed <= account) return undefined;
-      return { message: `stream "${name}" has ${count} consumers and the account allows ${account}`, remedy };
+      const more = needed === 2 ? ": each split needs two of them, because one takes over from another" : "";
+      const breach = (owner: string, most: number): Breach | undefined => {
+        if (most <= 0 || others + needed <= most) return undefined;
+        return { message: `stream "${name}" has ${count} consumers and ${owner}allows ${most}${more}`, remedy };
+      };
+      const account = system.account && limitsFor(system.account, stream.config.num_replicas);
+      return breach("", own) ?? breach("the account ", account?.max_consumers ?? -1);
     }),
   },
   {

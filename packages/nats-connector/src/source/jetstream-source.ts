@@ -9,6 +9,7 @@ import {
   type SourcePosition,
   type SourceSnapshot,
 } from "@x/connector-api";
+import { readCapabilities } from "../capabilities.js";
 import { sequenceOf } from "../jetstream/position.js";
 import { describeJetStreamMessage } from "../message-metadata.js";
 import type { JetStreamSourceTable } from "../table-config.js";
@@ -57,7 +58,10 @@ class JetStreamSource implements SourceOperator {
       context,
       splits.map(({ name }) => name),
     );
-    checkRoom(stream, splits.length, context.restored === undefined);
+    if (stream.config.retention === "interest") {
+      const { maxConsumers } = await readCapabilities(connection.api, connection.client, signal, stream);
+      checkRoom(stream, maxConsumers, splits.length, context.restored === undefined);
+    }
     await checkCoverage(connection.api, table, stream, splits, signal);
     const pace = createPullPace(table, splits.length, rateLimit);
     const setting = { connection, table, context, pace, moveAfterMs };

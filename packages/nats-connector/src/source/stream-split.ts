@@ -22,6 +22,7 @@ import { LagGauge } from "./lag-gauge.js";
 import { type Loss, removedFromHead, reportLoss } from "./loss.js";
 import type { PullPace } from "./pull-pace.js";
 import { QuietWatch } from "./quiet-watch.js";
+import { retentionChange } from "./retention-change.js";
 import { retryAttach, streamIsGone } from "./retry-attach.js";
 import { opened } from "./source-link.js";
 import { SplitProgress } from "./split-progress.js";
@@ -38,7 +39,7 @@ export interface SplitSetting {
   readonly moveAfterMs?: number | undefined;
 }
 
-const SCAN_INTERVAL_MS = 10_000;
+const LOOK_INTERVAL_MS = 10_000;
 
 /**
  * One split and its life: RESOLVE the stream, ATTACH a consumer behind the position, RUN, and on any doubt REBUILD from
@@ -56,7 +57,7 @@ export class StreamSplit {
   #acks: Acks | undefined;
   #target: number | undefined;
   #rebuilds = 0;
-  #scannedAt = 0;
+  #lookedAt = 0;
 
   constructor(split: Split, setting: SplitSetting) {
     this.name = split.name;
@@ -108,7 +109,8 @@ export class StreamSplit {
 
   async completed(checkpointId: number): Promise<void> {
     await this.#acks?.through(this.#progress.completed(checkpointId));
-    await this.#scan();
+    // It is looked again; a checkpoint is none the worse for it.
+    await this.#look().catch(() => {});
   }
 
   /** Without acks the position is ours and the consumer worthless; one that acks keeps the unread messages and stays. */
@@ -264,15 +266,26 @@ export class StreamSplit {
     return { stream: this.#setting.table.stream, split: this.name };
   }
 
-  /** A filtered split that is idle learns how far nothing was for it, so that retention there is no gap to it. */
-  async #scan(): Promise<void> {
+  /**
+   * Looks at the stream now and then. A filtered split that is idle learns how far nothing was for it, so that retention
+   * there is no gap to it; one that acks nothing learns whether what is delivered is removed by now.
+   */
+  async #look(): Promise<void> {
     const reader = this.#reader;
     const attachment = this.#attachment;
-    if (this.#split.filters.length === 0 || reader === undefined || attachment === undefined) return;
-    if (Date.now() - this.#scannedAt < SCAN_INTERVAL_MS) return;
-    this.#scannedAt = Date.now();
-    const { connection, table } = this.#setting;
-    const { state } = await connection.api.streamInfo(table.stream);
+    const isFiltered = this.#split.filters.length > 0;
+    if ((!isFiltered && attachment?.ackMode !== "none") || reader === undefined || attachment === undefined) return;
+    if (Date.now() - this.#lookedAt < LOOK_INTERVAL_MS) return;
+    this.#lookedAt = Date.now();
+    const { connection, table, context } = this.#setting;
+    const { state, config } = await connection.api.streamInfo(table.stream);
+    const change = retentionChange(attachment.stream.config, config);
+    if (change !== undefined) {
+      context.logger.warn({ event: "retention-changed", ...this.#place }, change);
+      reader.doubt(change);
+      return;
+    }
+    if (!isFiltered) return;
     const consumer = await connection.api.consumerInfo(table.stream, attachment.consumer);
     if (consumer?.num_pending !== 0 || consumer.delivered.consumer_seq !== reader.consumerSeq) return;
     this.#progress.scanned(reader.cursor, state.last_seq);

@@ -175,6 +175,20 @@ const breaches: readonly Breach[] = [
     "no room on interest to take over",
     { source: { stream: streamOf("IN", { retention: "interest", max_consumers: 2 }), consumers: [] } },
   ],
+  [
+    "consumer-limit",
+    "error",
+    "no room on interest in the account's tier",
+    {
+      source: { stream: streamOf("IN", { retention: "interest", num_replicas: 3 }), consumers: [] },
+      system: {
+        account: {
+          ...{ level: 5, domain: undefined, storage: 0, memory: 0, limits: undefined },
+          tiers: { R3: { limits: { max_storage: -1, max_memory: -1, max_streams: -1, max_consumers: 2 } } },
+        },
+      },
+    },
+  ],
   ["filter-matches-nothing", "warning", "a foreign subject", { sourceTable: { filterSubjects: ["other.>"] } }],
   [
     "filter-matches-nothing",

@@ -154,3 +154,44 @@ test("reads a mirror and a sourced stream, and goes on behind a checkpoint of th
     await next.source.close();
   }
 });
+
+test("limits become interest under a running source: told, and read with acks from there on", async () => {
+  // Servers before 2.10 refuse the change.
+  if (fixture.server.version.startsWith("2.9.")) return;
+  await fixture.fill("BECOMES", 10);
+  const identity = { jobId: jobId() };
+  const one = host({ stream: "BECOMES" }, { identity });
+  await one.open();
+  const restored = await one.checkpoint(0);
+  const running = one.run();
+  await one.until(10);
+  const { config } = await fixture.jsm.streams.info("BECOMES");
+  const changed = { ...config, retention: RetentionPolicy.Interest };
+  await fixture.jsm.streams.update("BECOMES", changed);
+  const state = async () => (await fixture.jsm.streams.info("BECOMES")).state;
+  // The change has removed what was delivered. A process that dies now has a gap, which the next one tells.
+  expect(await state()).toMatchObject({ messages: 0, first_seq: 11 });
+  const next = host({ stream: "BECOMES" }, { identity: { ...identity, epoch: 2 }, restored });
+  await expect(next.open()).rejects.toMatchObject({ code: "DATA_GAP", context: { from: 1, to: 10 } });
+  await next.source.close();
+
+  await expect
+    .poll(async () => {
+      await one.checkpoint(1);
+      return events(one);
+    })
+    .toContain("retention-changed");
+  const policies = async () =>
+    (await fixture.jsm.consumers.list("BECOMES").next()).map((info) => info.config.ack_policy);
+  await expect.poll(policies).toEqual(["all"]);
+  await fixture.publish("BECOMES", 11, 20);
+  await one.until(20);
+  expect(one.values()).toEqual(range(1, 20));
+  expect(one.counters.gaps).toBe(0);
+  expect(await state()).toMatchObject({ messages: 10 });
+  await one.checkpoint(2);
+  await expect.poll(async () => (await state()).messages).toBe(0);
+  one.drain.abort();
+  await running;
+  await one.source.close();
+});

@@ -1,7 +1,11 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { SourceSnapshot } from "@x/connector-api";
-import { startFaultProxy } from "@x/nats-testkit";
-import { RetentionPolicy } from "nats";
+import { createJwtOperator, startFaultProxy, startNatsServer } from "@x/nats-testkit";
+import { connect, jwtAuthenticator, RetentionPolicy } from "nats";
 import { expect, test } from "vitest";
+import { openConnection } from "../../src/open-connection.js";
 import { createHost, jobId, type SourceHost, streamSource } from "./source-host.js";
 import { range, withStreams } from "./stream-fixture.js";
 
@@ -51,6 +55,54 @@ test("interest: without room for a second consumer a start is refused, and makes
   });
   await one.source.close();
   expect((await fixture.jsm.streams.info("TIGHT")).state.consumer_count).toBe(0);
+});
+
+test("interest: an account's limit leaves no room for a second consumer, for all replicas or by their number", async () => {
+  const operator = createJwtOperator();
+  const none = { mem_storage: -1, disk_storage: -1, streams: -1 };
+  const accounts = [
+    operator.addAccount("FLAT", { ...none, consumer: 1 }),
+    operator.addAccount("TIERED", { tiered_limits: { R1: { ...none, consumer: 1 }, R3: { ...none, consumer: -1 } } }),
+  ];
+  const store = mkdtempSync(join(tmpdir(), "few-"));
+  await using server = await startNatsServer({
+    config: `${operator.config()}\njetstream { store_dir: ${JSON.stringify(store)} }`,
+  });
+  for (const account of accounts) {
+    const { jwt, seed } = account.issueUser();
+    const client = await connect({
+      servers: server.url,
+      authenticator: jwtAuthenticator(jwt, new TextEncoder().encode(seed)),
+    });
+    const jsm = await client.jetstreamManager();
+    await jsm.streams.add({ name: "TIGHT", subjects: ["TIGHT.>"], retention: RetentionPolicy.Interest });
+    const limits = { connectTimeoutMs: 3000, authRetryWindowMs: 1000 };
+    const options = {
+      servers: [server.url],
+      ...limits,
+      inboxPrefix: "_INBOX",
+      domain: undefined,
+      name: "test",
+      client,
+    };
+    const source = streamSource(
+      server.url,
+      { stream: "TIGHT" },
+      { connect: (context) => openConnection(options, context) },
+    );
+    const one = createHost(source);
+    await expect(one.open()).rejects.toMatchObject({
+      code: "CONSUMER_REFUSED",
+      exitCode: 2,
+      message: expect.stringMatching(
+        /the account of stream "TIGHT" allows 1 .* raise max_consumers of the account to 2/,
+      ),
+    });
+    await one.source.close();
+    expect((await jsm.streams.info("TIGHT")).state.consumer_count).toBe(0);
+    await client.close();
+  }
+  rmSync(store, { recursive: true, force: true });
 });
 
 test("a limit that others have used up is refused, naming what to do", async () => {
