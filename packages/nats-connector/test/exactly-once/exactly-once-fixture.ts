@@ -29,6 +29,7 @@ export interface WorkerOptions extends Partial<Omit<JetStreamSinkTable, "type">>
   readonly encoder?: Encoder;
   readonly user?: { user: string; pass: string };
   readonly domain?: string;
+  readonly connectTimeoutMs?: number;
 }
 
 /** A sink of a pipeline that is open. */

@@ -48,13 +48,14 @@ export function dialer(
   url: string,
   user?: { user: string; pass: string },
   domain?: string,
+  connectTimeoutMs = 5000,
 ): (context: OperatorContext) => Promise<OpenConnection> {
   return (context) =>
     openConnection(
       {
         servers: [url],
         authenticator: user && (() => user),
-        connectTimeoutMs: 5000,
+        connectTimeoutMs,
         authRetryWindowMs: 60_000,
         inboxPrefix: "_INBOX",
         domain,
@@ -83,7 +84,7 @@ function settings<Table>(
     schema,
     badData: badData ?? { behavior: "fail" },
     openEncoder: async () => encoder ?? jsonEncoder,
-    connect: dialer(url, user, domain),
+    connect: dialer(url, user, domain, connectTimeoutMs),
     connectTimeoutMs,
   };
 }
