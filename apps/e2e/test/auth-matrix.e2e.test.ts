@@ -52,14 +52,14 @@ describe.each([
       await count(100);
       // Reconnect after a restart.
       await server.server.restart();
-      await expect.poll(() => streams.count("INPUT").catch(() => -1), { timeout: 10_000 }).toBe(100);
+      await expect.poll(() => streams.count("INPUT").catch(() => -1)).toBe(100);
       await streams.fill("in.rows", numberedRows(101, 200));
       await count(200);
       // Rotation: refused at first, in again when the files hold the new credentials.
       await server.rotate();
-      await expect.poll(running.stderr, { timeout: 10_000 }).toContain("AUTH_FAILED");
+      await expect.poll(running.stderr).toContain("AUTH_FAILED");
       await server.publish();
-      await expect.poll(() => streams.count("INPUT").catch(() => -1), { timeout: 10_000 }).toBe(200);
+      await expect.poll(() => streams.count("INPUT").catch(() => -1)).toBe(200);
       await streams.fill("in.rows", numberedRows(201, 300));
       await count(300);
       running.child.kill("SIGTERM");

@@ -40,7 +40,7 @@ test("over a WebSocket that is handed in: reads, writes and outlives the server,
     written += batch.rows.length;
     if (written === 1000) {
       await server.restart();
-      await expect.poll(() => streams.count("INPUT").catch(() => 0), { timeout: 10_000 }).toBe(1000);
+      await expect.poll(() => streams.count("INPUT").catch(() => 0)).toBe(1000);
       await streams.fill("in.rows", numberedRows(1001, 2000));
     }
     if (written === 2000) break;

@@ -42,7 +42,7 @@ test("health, readiness and metrics of a run, through an outage, to its end", as
     .toBe(500);
 
   await server.stop();
-  await expect.poll(() => status("/readyz"), { timeout: 10_000 }).toBe(503);
+  await expect.poll(() => status("/readyz")).toBe(503);
   expect((await get(port, "/readyz")).text).toBe("job: connection lost\n");
   // It is doing what it should: a restart by whoever asks would not help.
   expect(await status("/healthz")).toBe(200);

@@ -22,7 +22,7 @@ test("tells of connections and consumers to whoever listens", async () => {
     return undefined;
   })();
   await server.restart();
-  await expect.poll(() => states, { timeout: 10_000 }).toContain("back");
+  await expect.poll(() => states).toContain("back");
   await admin.jetstream().publish("s", "hello", { headers: headers() });
   expect(await reading).toEqual({ value: "hello" });
   await source.close();

@@ -173,20 +173,18 @@ describe("a pipeline", () => {
     const checkpoints = memoryCheckpoints();
     const sink = new RecordingSink();
     const drained = startPipeline({ name: "p", source: new CountingSource(1e9), sink, checkpoints });
-    setTimeout(() => drained.drain(), 30);
+    await expect.poll(() => sink.written.length).toBeGreaterThan(0);
+    drained.drain();
     const summary = await drained.finished;
     expect(summary.exitCode).toBe(0);
     expect(sink.written).toEqual(oneTo(summary.rowsIn));
     const stored = (await checkpoints.latest("p", () => {}))?.splits["0"];
     expect(stored).toMatchObject({ position: summary.rowsIn });
 
-    const stopped = startPipeline({
-      name: "p",
-      source: new CountingSource(1e9),
-      sink: new RecordingSink(),
-      checkpoints,
-    });
-    setTimeout(() => stopped.stop(), 30);
+    const reading = new CountingSource(1e9);
+    const stopped = startPipeline({ name: "p", source: reading, sink: new RecordingSink(), checkpoints });
+    await expect.poll(() => stopped.counters.rowsIn).toBeGreaterThan(0);
+    stopped.stop();
     expect(await stopped.finished).toMatchObject({ exitCode: 130, error: { code: "ABORTED" } });
   });
 
@@ -219,7 +217,8 @@ describe("a pipeline", () => {
       checkpoints: memoryCheckpoints(),
       drainTimeoutMs: 50,
     });
-    setTimeout(() => pipeline.drain(), 20);
+    await expect.poll(() => sink.written.length).toBeGreaterThan(0);
+    pipeline.drain();
     expect(await pipeline.finished).toMatchObject({ exitCode: 1, error: { code: "DRAIN_TIMEOUT" } });
   });
 
@@ -227,7 +226,7 @@ describe("a pipeline", () => {
     const checkpoints = memoryCheckpoints();
     const source = new CountingSource(1e9);
     const older = startPipeline({ name: "p", source, sink: new RecordingSink(), checkpoints, checkpointIntervalMs: 5 });
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await expect.poll(() => source.acked.length).toBeGreaterThan(1);
     await startPipeline({ name: "p", source: new CountingSource(10), sink: new RecordingSink(), checkpoints }).finished;
     const acked = source.acked.length;
     const summary = await older.finished;

@@ -59,7 +59,7 @@ describe("of two instances", () => {
       }
     })();
     const stopped = expect(busy).rejects.toMatchObject(fenced("newer"));
-    await expect.poll(() => older.counters.rowsOut, { timeout: 5000 }).toBeGreaterThan(1000);
+    await expect.poll(() => older.counters.rowsOut).toBeGreaterThan(1000);
     const newer = await openWorker(server.url, { instance: "newer" });
     await stopped;
     const from = Number.parseInt(String(newer.committed?.get("0")), 10) + 1;
@@ -134,7 +134,7 @@ describe("an exactly-once sink goes on", () => {
       for (let from = 1; from <= 1000; from += 100) await worker.write(inputs(from, from + 99));
       await worker.flush();
     })();
-    await expect.poll(() => worker.warnings.join(), { timeout: 5000 }).toMatch(/maximum messages exceeded/);
+    await expect.poll(() => worker.warnings.join()).toMatch(/maximum messages exceeded/);
     expect(worker.counters.rowsOut).toBeLessThan(500);
     await observer.api("STREAM.UPDATE.OUT", { ...config, max_msgs: -1, discard: "new" });
     await written;

@@ -66,7 +66,7 @@ describe("an exactly-once sink in transactions", () => {
     await observer.createStream(atomicStream);
     const worker = await openWorker(server.url);
     await worker.write(inputs(1, 3));
-    await expect.poll(() => worker.counters.rowsOut, { timeout: 5000 }).toBe(3);
+    await expect.poll(() => worker.counters.rowsOut).toBe(3);
     expect(await notes(observer)).toEqual(expected(3));
     await worker.sink.close();
   });

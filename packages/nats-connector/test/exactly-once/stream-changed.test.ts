@@ -180,7 +180,7 @@ it("outputs in mode fenced-msgid are stored once, also when the duplicate window
   // A full stream: what it has refused is tried again and again.
   await worker.write(inputs(1, 20));
   const flushed = worker.flush();
-  await expect.poll(() => worker.warnings.join(), { timeout: 10_000 }).toMatch(/maximum messages exceeded/);
+  await expect.poll(() => worker.warnings.join()).toMatch(/maximum messages exceeded/);
   const { config } = (await observer.api("STREAM.INFO.SHORT")) as { config: object };
   await observer.api("STREAM.UPDATE.SHORT", { ...config, duplicate_window: 100e6 });
   await sleep(200);

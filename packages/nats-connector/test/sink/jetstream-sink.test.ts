@@ -108,7 +108,7 @@ describe("a JetStream sink", () => {
     await sink.flush(last);
     expect(context.counters.rowsOut).toBe(5000);
     // The server has them all; it stores them a moment later, and may drop some: that is what at most once means.
-    await expect.poll(async () => (await observer.stateOf("OUT")).messages, { timeout: 3000 }).toBeGreaterThan(4000);
+    await expect.poll(async () => (await observer.stateOf("OUT")).messages).toBeGreaterThan(4000);
     const ids = await observer.idsOf("OUT");
     expect(ids).toEqual([...new Set(ids)].sort((a, b) => a - b));
     await sink.close();
