@@ -31,6 +31,13 @@ export interface FencedLaneOptions {
   readonly signal: AbortSignal;
 }
 
+interface Writing {
+  readonly final?: boolean;
+  /** The records before stay. */
+  readonly keeps?: boolean;
+  readonly piece?: Uint8Array;
+}
+
 const LINE_END = "\r\n";
 const nothing = (): void => {};
 
@@ -161,7 +168,7 @@ export class FencedLane {
       const last = await readOwnProgress(this.#options, this.#fence);
       const { position, open = {} } = last.record;
       this.#unread = stillOpen(this.#unread ?? {}, last);
-      await this.#write({ position, ...stillStaged(last) }, stillOpen(open, last));
+      await this.#write({ position, ...stillStaged(last) }, stillOpen(open, last), { keeps: true });
       const stored = await readBehind({ ...this.#options, open: this.#unread, fence: this.#fence });
       for (const output of stored) this.#read.add(output);
       this.#unread = undefined;
@@ -226,7 +233,7 @@ export class FencedLane {
   async #write(
     progress: Progress,
     open: OpenEnd | undefined,
-    { final = false, piece }: { readonly final?: boolean; readonly piece?: Uint8Array } = {},
+    { final = false, keeps = false, piece }: Writing = {},
   ): Promise<void> {
     const { link, place, config, ackTimeoutMs, watch, signal } = this.#options;
     const { stream, subject } = place;
@@ -236,7 +243,7 @@ export class FencedLane {
     const payload = encodeProgress(this.#record(progress, final && open === undefined), piece);
     for (let attempt = 0; ; attempt++) {
       await link.whenConnected(signal);
-      const headers = `${progressHeaders(config, progress.staged)}Nats-Expected-Last-Subject-Sequence: ${this.#fence}\r\n`;
+      const headers = `${progressHeaders(config, progress.staged, keeps)}Nats-Expected-Last-Subject-Sequence: ${this.#fence}\r\n`;
       try {
         const options = { link, stream, timeoutMs: ackTimeoutMs, signal };
         this.#fenceAt(await requestAck({ subject, payload, headers }, options));

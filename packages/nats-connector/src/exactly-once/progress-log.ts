@@ -111,12 +111,16 @@ export async function readProgressPatiently(
   }
 }
 
-/** Header lines of a message on the progress subject, beside what it expects. It replaces those before it, but not a stage. */
+/**
+ * Header lines of a message on the progress subject, beside what it expects. It replaces those before it, but not a
+ * stage, nor what lies where a start may have to read without a gap (`keeps`): of another split maybe.
+ */
 export function progressHeaders(
   { name, allow_rollup_hdrs, allow_msg_ttl, max_age = 0 }: StreamConfig,
   staged?: Staged,
+  keeps = false,
 ): string {
-  const replaces = staged === undefined || staged.first === undefined;
+  const replaces = !keeps && staged?.first === undefined;
   const rollup = replaces && allow_rollup_hdrs === true ? "Nats-Rollup: sub\r\n" : "";
   const ttl = allow_msg_ttl === true && max_age > 0 ? "Nats-TTL: never\r\n" : "";
   return `Nats-Expected-Stream: ${name}\r\n${rollup}${ttl}`;
@@ -174,7 +178,7 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
       }
       if (mode !== "fenced-msgid" && last?.record.open !== undefined) throw unsettled(place);
       claimed = nextClaim(place, mode, last, epoch + 1);
-      const { staged } = claimed;
+      const { staged, open } = claimed;
       if (staged !== undefined) {
         if (last !== undefined && last.record.mode !== mode) throw otherMode(place, last.record);
         const bids = bid === undefined ? 0 : 1;
@@ -188,7 +192,7 @@ export async function claimSplit(request: ClaimRequest): Promise<Claim> {
         races = 0;
         continue;
       }
-      const seq = await write(claimed, `${progressHeaders(config, staged)}${claim}`);
+      const seq = await write(claimed, `${progressHeaders(config, staged, open !== undefined)}${claim}`);
       return { seq, epoch: claimed.epoch, progress: progressOf(claimed), record: claimed };
     } catch (error) {
       // Somebody was quicker, or nobody answered: look again.

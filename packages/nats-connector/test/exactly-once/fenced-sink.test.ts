@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type NatsServer, startFaultProxy, startNatsServer } from "@x/nats-testkit";
+import { type NatsFrame, type NatsServer, startFaultProxy, startNatsServer } from "@x/nats-testkit";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Observer, observe, revive } from "../sink/sink-fixture.ts";
 import {
@@ -14,6 +14,7 @@ import {
   type Worker,
   type WorkerOptions,
 } from "./exactly-once-fixture.ts";
+import { isProgress } from "./staging-fixture.ts";
 
 let server: NatsServer;
 let observer: Observer;
@@ -39,6 +40,8 @@ const byInput = (found: readonly string[]): string[] => found.toSorted((a, b) =>
 const publishForeign = () => observer.client.jetstream().publish("out.other", JSON.stringify({ note: "foreign" }));
 /** A stream that forgets ids at once, and time enough to forget them. */
 const shortWindow = { name: "OUT", allow_rollup_hdrs: true, duplicate_window: 500e6 } as const;
+const isReading = ({ subject, payload }: NatsFrame): boolean =>
+  subject.includes("STREAM.MSG.GET") && payload.includes('"seq"');
 const forget = () => sleep(600);
 
 describe("outputs with ids and a fence", () => {
@@ -170,6 +173,42 @@ describe("outputs with ids and a fence", () => {
     await worker.flush();
     expect(byInput(await notes(observer))).toEqual(expected(next - 1));
     expect(worker.counters.rowsOut).toBe(next - 1);
+    await worker.sink.close();
+  });
+
+  it("of several splits are stored once when the connection breaks as it is found out which of them are", async () => {
+    await observer.api("STREAM.DELETE.OUT");
+    await observer.createStream({ ...shortWindow, duplicate_window: 100e6 });
+    await using proxy = await startFaultProxy({ target: server.url });
+    const splits = ["0/2", "1/2"];
+    const worker = await open(proxy.url, { ackTimeoutMs: 200, splits });
+    let next = 1;
+    const write = async (count: number): Promise<void> => {
+      for (const split of splits) await worker.write(inputs(next, next + count - 1, () => 1, split));
+      next += count;
+    };
+    // Before each of the records that move the fences, and while what lies behind the first is read.
+    for (const [op, nth] of [
+      [isProgress, 1],
+      [isProgress, 2],
+      [isReading, 3],
+    ] as const) {
+      // After trouble messages go out one by one at first.
+      await write(100);
+      await expect.poll(() => worker.counters.rowsOut).toBe(2 * (next - 1));
+      proxy.blackhole(true, "fromTarget");
+      await write(50);
+      await expect.poll(async () => (await notes(observer)).length).toBe(2 * (next - 1));
+      await sleep(120);
+      let seen = 0;
+      using _cut = proxy.intercept("toTarget", (frame) => (op(frame) && ++seen === nth ? "cut" : "pass"));
+      proxy.cut();
+      proxy.blackhole(false, "fromTarget");
+      await expect.poll(() => worker.counters.rowsOut).toBe(2 * (next - 1));
+      expect(seen).toBeGreaterThanOrEqual(nth);
+    }
+    await worker.flush();
+    expect((await notes(observer)).toSorted()).toEqual([...expected(next - 1), ...expected(next - 1)].toSorted());
     await worker.sink.close();
   });
 
