@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { ConnectorError } from "@x/connector-api";
 import type { JetStreamApi, StreamInfo } from "../jetstream/api.js";
 
@@ -18,6 +19,8 @@ export async function lookIntoJumps(
   jumps: readonly Jump[],
   signal: AbortSignal,
 ): Promise<StreamInfo> {
+  // Each question listens for the end.
+  setMaxListeners(0, signal);
   const next = jumps.map(({ from }) => api.getMessage(stream, { seq: from, next_by_subj: ">" }, signal));
   for (const [i, message] of (await Promise.all(next)).entries()) {
     const jump = jumps[i];
