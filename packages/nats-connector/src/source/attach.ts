@@ -31,6 +31,8 @@ export interface Attachment {
   readonly pending: number;
   /** A jump in the sequence up to here is normal. */
   readonly jumpsUntil: number;
+  /** True where only the head of the stream tells of what went unread: a filtered split of a stream with limits. */
+  readonly headTells: boolean;
   /** End of the first pass of `last_per_subject`; undefined for other policies and once it is over. */
   readonly passEnd: number | undefined;
   /** True when the first pass was begun by an earlier consumer, so that this one is for the rest of it only. */
@@ -111,6 +113,8 @@ export async function attach(request: AttachRequest): Promise<Attachment> {
     startsOver: resolved.startsOver,
     ...checked,
     pending: info.num_pending,
+    headTells:
+      split.filters.length > 0 && stream.config.retention === "limits" && !supersedes && checked.passEnd === undefined,
     jumpsUntil: jumps ? Number.POSITIVE_INFINITY : (checked.passEnd ?? 0),
     resumesPass: known?.passEnd !== undefined && checked.passEnd !== undefined,
     connectionEpoch,

@@ -79,7 +79,7 @@ export class SplitProgress {
       lastSeq: this.#collected.lastSeq,
       lastTs: this.#collected.lastTs,
       cursor,
-      seen: Math.max(cursor, this.#scan.seenSeq),
+      seen: this.seen,
       durable: this.#durable,
       passEnd: this.#passEnd !== undefined && cursor < this.#passEnd ? this.#passEnd : undefined,
       consumer: this.#restored?.consumer,
@@ -113,6 +113,11 @@ export class SplitProgress {
   /** Everything up to here that is to be read was collected. */
   get cursor(): number {
     return Math.max(this.#collected.lastSeq, this.#passedTo);
+  }
+
+  /** What is gone up to here is no gap. */
+  get seen(): number {
+    return Math.max(this.cursor, this.#scan.seenSeq);
   }
 
   collected(position: string | undefined): void {

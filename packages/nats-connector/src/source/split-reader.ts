@@ -4,6 +4,7 @@ import type { StreamInfo } from "../jetstream/api.js";
 import type { PullReader } from "../jetstream/pull-loop.js";
 import type { NatsMessage } from "../nats-client.js";
 import type { Acks } from "./acks.js";
+import type { HeadWatch } from "./head-watch.js";
 import type { Jump } from "./jumps.js";
 import type { LagGauge } from "./lag-gauge.js";
 
@@ -22,6 +23,10 @@ export interface SplitReaderOptions {
   readonly target: number | undefined;
   /** Up to here sequences may jump by design, because of a filter or a limit per subject: a jump then says nothing. */
   readonly jumpsUntil: number;
+  /** Of a filtered split of a stream with limits; undefined where other jumps tell, or nothing can. */
+  readonly head: HeadWatch | undefined;
+  /** Up to here nothing more is for this split, whatever is gone. */
+  seen(): number;
   /** Messages behind it are for another consumer; undefined where all are for this one. */
   readonly passEnd: number | undefined;
   readonly split: SplitCollector<NatsMessage>;
@@ -32,7 +37,10 @@ export interface SplitReaderOptions {
   readonly replies: AckReplyReader;
   /** What the stream says of jumps. Rejects when a message that was jumped over is in it. */
   lookInto(jumps: readonly Jump[]): Promise<StreamInfo>;
-  /** These messages are gone from the stream. True: go on behind them; false: this is for the next attachment to decide. */
+  /**
+   * These messages are gone from the stream. True: go on behind them; false: this is for the next attachment to decide.
+   * Throws when they are behind what was read already and are not let pass.
+   */
   passOver(info: StreamInfo, range: Jump): boolean;
   /** The number of the consumer's last delivery when nothing is left to deliver; undefined when something is. */
   lastDelivery(): Promise<number | undefined>;
@@ -97,7 +105,9 @@ export class SplitReader implements PullReader {
   }
 
   room(): Promise<void> {
-    return this.#answer ?? this.#collector.room();
+    if (this.#answer !== undefined) return this.#answer;
+    const { head } = this.#options;
+    return head === undefined ? this.#collector.room() : this.#collector.room().then(() => head.waited());
   }
 
   message(message: NatsMessage, reply: string): void {
@@ -107,8 +117,7 @@ export class SplitReader implements PullReader {
     const consumerSeq = replies.consumerSeq;
     if (consumerSeq !== this.consumerSeq + 1) throw lostInFlight(this.consumerSeq, consumerSeq);
     this.consumerSeq = consumerSeq;
-    if (this.#held === undefined) this.#take(message, reply);
-    else this.#held.push(message);
+    if (!this.#keeps(message)) this.#take(message, reply);
   }
 
   idle(lastConsumer: number | undefined): void {
@@ -116,6 +125,8 @@ export class SplitReader implements PullReader {
       throw lostInFlight(this.consumerSeq, lastConsumer);
     }
     if (this.#held !== undefined) return;
+    this.#options.head?.idle();
+    if (this.#options.head?.isUnsure === true) this.#hold([]);
     this.#options.quiet();
     if (this.#stopsWhenEmpty) this.#finishWhenEmpty();
   }
@@ -146,7 +157,7 @@ export class SplitReader implements PullReader {
         this.#finish();
         return;
       }
-      if (streamSeq > this.#trustedSeq + 1) {
+      if (streamSeq > this.#trustedSeq + 1 || this.#options.head?.jumps() === true) {
         this.#hold([message]);
         return;
       }
@@ -156,21 +167,29 @@ export class SplitReader implements PullReader {
     this.cursor = streamSeq;
     this.position = position;
     if (this.#acks !== undefined) this.#acks.delivered(streamSeq, replies.consumerSeq);
+    if (this.#options.head !== undefined) this.#options.head.delivered(replies.pending(reply));
     if ((streamSeq & LAG_MASK) === 0) this.#options.lag.set(replies.pending(reply));
     if (streamSeq >= this.#last || (this.#stopsWhenEmpty && replies.pending(reply) === 0)) this.#finish();
   }
 
   /** Nothing behind a jump may be handed on before it is known to be none: a checkpoint would pass over the gap. */
-  #hold(held: NatsMessage[]): void {
+  #hold(held: NatsMessage[], then = (): void => {}): void {
     this.#held = held;
     const { jumps, count } = this.#jumpsIn(held);
     this.#answer = this.#options.lookInto(jumps).then(
       (info) => {
         this.#answer = undefined;
         if (!this.#done) this.#release(held, count, info);
+        if (!this.#done && this.#held === undefined) then();
       },
       (error: unknown) => this.doubt(toConnectorError(error).message),
     );
+  }
+
+  /** True when it is held, behind others. */
+  #keeps(message: NatsMessage): boolean {
+    this.#held?.push(message);
+    return this.#held !== undefined;
   }
 
   /** The first jumps in what is held, and how many of the messages have been looked at for them. */
@@ -194,8 +213,10 @@ export class SplitReader implements PullReader {
   #release(held: readonly NatsMessage[], count: number, info: StreamInfo): void {
     this.#held = undefined;
     try {
+      if (!this.#isBehindHead(held, info)) return;
       for (const [i, message] of held.entries()) {
         if (this.#done) return;
+        if (this.#keeps(message)) continue;
         const streamSeq = this.#sequenceOf(message);
         const jump = { from: Math.max(this.cursor, this.#trustedSeq) + 1, to: streamSeq - 1 };
         if (jump.from <= jump.to) {
@@ -210,6 +231,16 @@ export class SplitReader implements PullReader {
     } catch (error) {
       this.failed(error as ConnectorError);
     }
+  }
+
+  /** True when reading goes on: the head of the stream has not come behind the reader, or that may pass. */
+  #isBehindHead(held: readonly NatsMessage[], info: StreamInfo): boolean {
+    const { head, seen, passOver } = this.#options;
+    const next = held.length === 0 ? undefined : this.#sequenceOf(held[0]);
+    const gone = head?.look(info.state.first_seq, Math.max(this.cursor, seen()), next);
+    if (gone === undefined || passOver(info, gone)) return true;
+    this.doubt(`messages behind ${this.cursor} are gone`);
+    return false;
   }
 
   /** True when reading goes on behind a jump. */
@@ -243,6 +274,10 @@ export class SplitReader implements PullReader {
   }
 
   #finish(): void {
+    if (this.#options.head?.isUnsure === true) {
+      this.#hold([], () => this.#finish());
+      return;
+    }
     if (this.#options.passEnd !== undefined) {
       this.#end({ kind: "pass-over" });
       return;

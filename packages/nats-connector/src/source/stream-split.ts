@@ -17,9 +17,10 @@ import type { JetStreamSourceTable } from "../table-config.js";
 import { ackCapFor } from "./ack-cap.js";
 import { type Acks, createAcks } from "./acks.js";
 import { type Attachment, attach } from "./attach.js";
+import { HeadWatch } from "./head-watch.js";
 import { lookIntoJumps } from "./jumps.js";
 import { LagGauge } from "./lag-gauge.js";
-import { type Loss, removedFromHead, reportLoss } from "./loss.js";
+import { type Loss, lossError, removedFromHead, reportLoss } from "./loss.js";
 import type { PullPace } from "./pull-pace.js";
 import { QuietWatch } from "./quiet-watch.js";
 import { retentionChange } from "./retention-change.js";
@@ -202,13 +203,15 @@ export class StreamSplit {
         target: this.#target,
         jumpsUntil: attachment.jumpsUntil,
         passEnd: resumesPass ? passEnd : undefined,
+        head: attachment.headTells ? new HeadWatch(progress.seen, attachment.pending === 0) : undefined,
+        seen: () => progress.seen,
         split,
         collector,
         lag: this.#lag,
         acks,
         replies,
         lookInto: (ranges) => lookIntoJumps(api, table.stream, ranges, stop),
-        passOver: (info, range) => this.#passOver(removedFromHead(info, range, lastTimeOf(reader))),
+        passOver: (info, range) => this.#passOver(removedFromHead(info, range, lastTimeOf(reader)), reader.cursor),
         lastDelivery: async () => {
           const info = await api.consumerInfo(table.stream, consumer, stop);
           return info?.num_pending === 0 ? info.delivered.consumer_seq : undefined;
@@ -242,9 +245,11 @@ export class StreamSplit {
   }
 
   /** A gap in the middle of reading, which needs no other consumer when it goes on with what comes behind it. */
-  #passOver(loss: Loss): boolean {
+  #passOver(loss: Loss, cursor: number): boolean {
     const { onGap } = this.#setting.table;
-    if (onGap !== "skip" && onGap !== "earliest") return false;
+    const isBehind = loss.range !== undefined && loss.range.to <= cursor;
+    if (isBehind && onGap === "fail") throw lossError(loss);
+    if (!isBehind && onGap !== "skip" && onGap !== "earliest") return false;
     this.#progress.passedOver(loss);
     this.#count(loss);
     return true;

@@ -159,6 +159,64 @@ describe("messages that go under way", () => {
     },
   );
 
+  test.each(["skip", "fail"] as const)("a part of a stream, %s: the gap is told", async (onGap) => {
+    const stream = `PART_${onGap}`;
+    const one = await overrun(stream, { filterSubjects: [`${stream}.k0`], onGap });
+    const running = one.run();
+    running.catch(() => {});
+    await one.until(5);
+    await sleep(50);
+    await fixture.jsm.streams.purge(stream, { seq: 4000 });
+    one.take(1e6);
+    const k0 = (values: readonly string[]): string[] => values.filter((value) => Number(value) % 3 === 1);
+    if (onGap === "fail") {
+      await expect(running).rejects.toMatchObject({ code: "DATA_GAP", context: { reason: "purge", to: 3999 } });
+      expect(one.values()).toEqual(k0(range(1, Number(one.values().at(-1)))));
+      await one.source.close();
+      return;
+    }
+    await expect.poll(() => one.values().at(-1)).toBe("4999");
+    await expect.poll(() => told(one).length).toBe(1);
+    const [gap] = told(one) as [{ from: number }];
+    expect(told(one)).toEqual([{ reason: "purge", from: gap.from, to: 3999, lost: 4000 - gap.from, policy: onGap }]);
+    expect(one.values()).toEqual(k0([...range(1, gap.from - 1), ...range(4000, 5000)]));
+    one.drain.abort();
+    await running;
+    await one.source.close();
+  });
+
+  test("a part of a stream of which all is gone that was left: told without a message behind it", async () => {
+    const one = await overrun("PART_all", { filterSubjects: ["PART_all.k0"], onGap: "skip" });
+    const running = one.run();
+    await one.until(5);
+    await sleep(50);
+    await fixture.jsm.streams.purge("PART_all");
+    one.take(1e6);
+    await expect.poll(() => told(one).length, { timeout: 20_000 }).toBe(1);
+    expect(told(one)).toMatchObject([{ reason: "purge", to: 5000 }]);
+    one.drain.abort();
+    await running;
+    await one.source.close();
+  });
+
+  test("what limits remove of others while a part of the stream is read as it comes is no gap", async () => {
+    await fixture.fill("TINY", 0, { max_msgs: 5 });
+    const one = host({ stream: "TINY", filterSubjects: ["TINY.k0"] });
+    await one.open();
+    const running = one.run();
+    for (let at = 0; at < 10; at++) {
+      // Twenty for others, then one for this reader.
+      for (let i = 0; i < 20; i++) await fixture.client.jetstream().publish("TINY.k1", "other");
+      await fixture.client.jetstream().publish("TINY.k0", String(at));
+      await one.until(at + 1);
+    }
+    expect(one.values()).toEqual(range(0, 9));
+    expect(one.counters.gaps).toBe(0);
+    one.drain.abort();
+    await running;
+    await one.source.close();
+  });
+
   test("latest: goes on behind the end as it is then", async () => {
     const one = await overrun("OVERRUN_latest", { onGap: "latest" });
     const running = one.run();

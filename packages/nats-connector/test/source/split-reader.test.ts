@@ -19,7 +19,7 @@ test("is not caught up while deliveries are on their way, although the consumer 
   });
   const ended: ReadEnd[] = [];
   const reader = new SplitReader({
-    ...{ cursor: 0, target: 9, jumpsUntil: 9, passEnd: undefined, acks: undefined },
+    ...{ cursor: 0, target: 9, jumpsUntil: 9, passEnd: undefined, acks: undefined, head: undefined, seen: () => 0 },
     ...{
       collector,
       split: collector.split<NatsMessage>("0"),
