@@ -139,13 +139,25 @@ test("--key tells rows apart where there is no lineage", async () => {
   });
 });
 
+/** Ends a verify in its middle. One that was done before the signal came has removed its file, and begins anew. */
+async function endMidway(file: string, progress: string, signal: NodeJS.Signals): Promise<CliResult> {
+  for (;;) {
+    const running = startCli(["verify", file, "--progress", progress], options());
+    let ended = false;
+    const finished = running.finished.finally(() => {
+      ended = true;
+    });
+    while (!existsSync(progress) && !ended) await sleep(5);
+    running.child.kill(signal);
+    const result = await finished;
+    if (existsSync(progress)) return result;
+  }
+}
+
 test("killed and started again with --progress, it goes on and counts the same", async () => {
   const { file, name, verify } = await prepare({ rows: 20_000 });
   const progress = join(folder.path, `${name}.progress`);
-  const first = startCli(["verify", file, "--progress", progress], options());
-  while (!existsSync(progress)) await sleep(5);
-  first.child.kill("SIGKILL");
-  await first.finished;
+  await endMidway(file, progress, "SIGKILL");
   const other = await cli("verify", file, "--progress", progress, "--to-seq", "5");
   const changed = folder.write(`${name}-2.sql`, `${readFileSync(file, "utf8")}-- another text`);
   const edited = await cli("verify", changed, "--name", name, "--progress", progress);
@@ -158,23 +170,11 @@ test("killed and started again with --progress, it goes on and counts the same",
 test("interrupted while its pipeline goes on, it ends with what it began with", async () => {
   const { file, name, subject, run, verify } = await prepare({ rows: 20_000 });
   const progress = join(folder.path, `${name}.progress`);
-  const interrupt = async (): Promise<CliResult> => {
-    const running = startCli(["verify", file, "--progress", progress], options());
-    let ended = false;
-    const finished = running.finished.finally(() => {
-      ended = true;
-    });
-    while (!existsSync(progress) && !ended) await sleep(5);
-    running.child.kill("SIGINT");
-    return finished;
-  };
-  // One that was done before the signal came has removed its file, and shows nothing.
-  let result = await interrupt();
-  while (!existsSync(progress)) result = await interrupt();
+  const result = await endMidway(file, progress, "SIGINT");
   expect([result.exitCode, result.stderr]).toEqual([130, expect.stringContaining("run it again to go on")]);
   await streams.fill(subject, numberedRows(20_001, 20_010));
   await run();
   const resumed = await verify("--progress", progress);
   expect(resumed).toMatchObject({ holds: true, to: 20_000, inputs: 20_000, expected: 20_000, ...none });
   expect((await verify()).to).toBe(20_010);
-}, 60_000);
+});
