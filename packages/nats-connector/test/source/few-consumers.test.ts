@@ -68,7 +68,8 @@ test("interest: an account's limit leaves no room for a second consumer, for all
   await using server = await startNatsServer({
     config: `${operator.config()}\njetstream { store_dir: ${JSON.stringify(store)} }`,
   });
-  for (const account of accounts) {
+  // A 2.9 finds no limit that applies where all are by the number of replicas.
+  for (const account of server.version.startsWith("2.9.") ? accounts.slice(0, 1) : accounts) {
     const { jwt, seed } = account.issueUser();
     const client = await connect({
       servers: server.url,
