@@ -75,7 +75,7 @@ export class CheckpointCoordinator {
   /** Checkpoint 0 pins the resolved start before the first row: nothing is in the queue, nothing to flush. */
   async saveStart(): Promise<void> {
     const id = this.#nextId++;
-    await this.#save(id, this.#options.source.snapshot(id));
+    await this.#save(id, this.#options.source.snapshot(id), performance.now());
   }
 
   /** Begins a checkpoint at each interval until `stop`. */
@@ -144,13 +144,11 @@ export class CheckpointCoordinator {
     await Promise.all([queue.putBarrier(barrier), source.flush?.(barrier)]);
     for (;;) {
       try {
-        await this.#save(checkpointId, snapshot);
+        const durationMs = await this.#save(checkpointId, snapshot, startedAt);
         this.durableRows = rows;
         this.#failed = 0;
-        this.lastMs = performance.now() - startedAt;
-        this.totalMs += this.lastMs;
         if (checkpointChannel.hasSubscribers) {
-          checkpointChannel.publish({ ...told, outcome: "durable", durationMs: this.lastMs } satisfies CheckpointEvent);
+          checkpointChannel.publish({ ...told, outcome: "durable", durationMs } satisfies CheckpointEvent);
         }
         return;
       } catch (error) {
@@ -191,11 +189,16 @@ export class CheckpointCoordinator {
     await this.#complete(checkpointId);
   }
 
-  async #save(checkpointId: number, snapshot: SourceSnapshot): Promise<void> {
+  /** Resolves to how long it took. It counts as soon as it is durable: its ack may wait for a server that is away. */
+  async #save(checkpointId: number, snapshot: SourceSnapshot, startedAt: number): Promise<number> {
     await this.#options.incarnation.save(checkpointId, snapshot);
+    const tookMs = performance.now() - startedAt;
     this.#saved = textOf(snapshot);
     this.completed += 1;
+    this.lastMs = tookMs;
+    this.totalMs += tookMs;
     await this.#complete(checkpointId);
+    return tookMs;
   }
 
   async #complete(checkpointId: number): Promise<void> {
