@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, stat, unlink } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { compareCheckpoints, createJobId, parseCheckpoint } from "../checkpoint-record.js";
 import type { Checkpoint, CheckpointRef, CheckpointStore, EpochHolder } from "../checkpoint-store.js";
 import { ConnectorError } from "../errors.js";
@@ -34,7 +34,9 @@ const abandonedAfterMs = 3_600_000;
  * Several processes may use one folder. Not for network folders, whose locks and renames promise less.
  */
 export function fileCheckpoints(dir: string): CheckpointStore {
-  const folderOf = (pipeline: string): string => join(dir, folderNameOf(pipeline));
+  // Not relative to where the process is: Node makes `a/b` for ever when that folder was removed (Node 20.20).
+  const root = resolve(dir);
+  const folderOf = (pipeline: string): string => join(root, folderNameOf(pipeline));
   return {
     description: `file:${dir}`,
     claim: (pipeline, instanceId) => claim(folderOf(pipeline), pipeline, instanceId),
@@ -43,7 +45,7 @@ export function fileCheckpoints(dir: string): CheckpointStore {
     latest: (pipeline, warn) => latest(folderOf(pipeline), warn),
     list: (pipeline) => list(folderOf(pipeline)),
     read: (pipeline, ref) => read(folderOf(pipeline), ref),
-    pipelines: () => pipelines(dir),
+    pipelines: () => pipelines(root),
     async close() {},
   };
 }

@@ -213,6 +213,13 @@ describe("the file store, broken on purpose", () => {
     }
   });
 
+  it("makes its folder anew where even the one of the process was removed", async () => {
+    const cwd = await mkdtemp(join(root, "removed-"));
+    const { stdout } = await run(process.execPath, [child, "removed", "state", "orders"], { cwd, timeout: 30_000 });
+    expect(JSON.parse(stdout)).toMatchObject([{ pipeline: "orders", epoch: 1 }]);
+    expect(await readdir(join(cwd, "state", "orders"))).toContain("epoch-1");
+  });
+
   it("holds a whole checkpoint at any moment a process is killed", async () => {
     for (const delay of [0, 7, 23]) {
       const writer = spawn(process.execPath, [child, "flood", dir, "killed"], { stdio: ["ignore", "pipe", "inherit"] });

@@ -1,4 +1,5 @@
-// A process of its own for the tests of the file store: `node store-child.mjs claim|write|flood DIR PIPELINE [N]`.
+// A process of its own for the tests of the file store: `node store-child.mjs claim|removed|write|flood DIR PIPELINE [N]`.
+import { rmSync } from "node:fs";
 import { fileCheckpoints } from "@x/connector-api/node";
 
 // Beyond the file size limit of `ulimit -f` the system sends this signal; with a handler the write fails instead.
@@ -15,7 +16,9 @@ const checkpointOf = (identity, checkpointId) => ({
   splits: { s: { v: 1, filler: "x".repeat(20_000) } },
 });
 
-if (command === "claim") {
+// The folder that it runs in is no longer there.
+if (command === "removed") rmSync(process.cwd(), { recursive: true });
+if (command === "claim" || command === "removed") {
   const claims = [];
   for (let i = 0; i < Number(count); i++) claims.push(await store.claim(pipeline, `${process.pid}-${i}`));
   process.stdout.write(JSON.stringify(claims));
