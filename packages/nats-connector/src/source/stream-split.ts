@@ -149,7 +149,9 @@ export class StreamSplit {
     await context.assertCurrent();
     this.#rebuilds += 1;
     context.counters.rebuilds += 1;
-    return this.#attach(Number.POSITIVE_INFINITY).catch((error: unknown) => {
+    return this.#attach(Number.POSITIVE_INFINITY).catch(async (error: unknown) => {
+      // A newer instance may have come meanwhile, and be what is in the way.
+      await context.assertCurrent().catch(unlessFenced);
       throw streamIsGone(error, table.stream, `up to ${this.#progress.cursor}`);
     });
   }
@@ -295,6 +297,10 @@ export class StreamSplit {
     if (consumer?.num_pending !== 0 || consumer.delivered.consumer_seq !== reader.consumerSeq) return;
     this.#progress.scanned(reader.cursor, state.last_seq);
   }
+}
+
+function unlessFenced(error: unknown): void {
+  if (isConnectorError(error) && error.code === "FENCED") throw error;
 }
 
 /** When the last message was stored, in nanoseconds; undefined before the first. */

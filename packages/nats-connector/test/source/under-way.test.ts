@@ -1,7 +1,9 @@
-import type { SourceSnapshot } from "@x/connector-api";
+import { ConnectorError, type SourceSnapshot } from "@x/connector-api";
+import { AckPolicy, RetentionPolicy } from "nats";
 import { expect, test } from "vitest";
 import type { OpenConnection } from "../../src/connection.js";
 import type { ConsumerInfo, JetStreamApi } from "../../src/jetstream/api.js";
+import { consumerName } from "../../src/jetstream/consumer-name.js";
 import type { NatsClient } from "../../src/nats-client.js";
 import type { JetStreamSourceTable } from "../../src/table-config.js";
 import {
@@ -238,5 +240,29 @@ test("an ack that is confirmed when its consumer is gone says nothing about the 
   await expect.poll(async () => (await consumer()).num_ack_pending).toBe(0);
   one.drain.abort();
   await running;
+  await one.source.close();
+});
+
+test("a newer instance that takes a work queue while an older one makes its consumer anew is what that one ends with", async () => {
+  await fixture.fill("TAKEN", 10, { retention: RetentionPolicy.Workqueue });
+  const identity = { pipeline: "test", jobId: jobId(), instanceId: "older" };
+  const newer = consumerName({ ...identity, epoch: 2, instanceId: "newer" }, "0", 0);
+  let asked = 0;
+  const one = createHost(streamSource(fixture.server.url, { stream: "TAKEN" }), {
+    identity,
+    async assertCurrent() {
+      asked += 1;
+      if (asked > 1) throw new ConnectorError("FENCED", "taken over");
+      // Still the newest, and then no longer.
+      await fixture.jsm.consumers.add("TAKEN", { durable_name: newer, ack_policy: AckPolicy.Explicit });
+    },
+  });
+  await one.open();
+  const ended = expect(one.run()).rejects.toMatchObject({ code: "FENCED", exitCode: 5 });
+  await one.until(10);
+  const [consumer = ""] = await consumersOf("TAKEN");
+  await fixture.jsm.consumers.delete("TAKEN", consumer).catch(() => {});
+  await ended;
+  expect(await consumersOf("TAKEN")).toEqual([newer]);
   await one.source.close();
 });
