@@ -157,13 +157,34 @@ describe("exit codes and messages", () => {
   });
 
   test.each([
-    ["--group", "g"],
-    ["--workers", "2"],
-  ])("%s comes later: 2, saying so", async (...flags) => {
+    [["--group", "g", "--state", "file:state"], "USAGE", "nats-kv:BUCKET; got"],
+    [["--workers", "0"], "USAGE", "a whole number above 0"],
+    [["--workers", "2", "--max-rows", "5"], "USAGE", "cannot be exact"],
+    [["--workers", "2"], "USAGE", "use file:DIR or nats-kv:BUCKET"],
+  ])("%j cannot be: 2, with what would work", async (flags, code, remedy) => {
     const result = await run(sql(), {}, flags);
     expect(result.exitCode).toBe(2);
-    expect(errorEvent(result)).toMatchObject({ code: "UNSUPPORTED" });
-    expect(errorEvent(result).message).toContain("later version");
+    expect(errorEvent(result)).toMatchObject({ code, message: expect.stringContaining(remedy) });
+  });
+
+  test("an input without splits in order, or rows for stdout, in workers: 2, with what to do instead", async () => {
+    const workers = ["--workers", "2", "--state", "file:state"];
+    const shared = await run(
+      sql((text) => text.replace("'INPUT'", "'INPUT', ordering = 'none'")),
+      {},
+      workers,
+    );
+    expect(errorEvent(shared)).toMatchObject({
+      code: "UNSUPPORTED",
+      message: expect.stringContaining("start several"),
+    });
+    const bare = await run(
+      sql((text) => text.replace("INSERT INTO output ", "")),
+      {},
+      workers,
+    );
+    expect(errorEvent(bare)).toMatchObject({ code: "UNSUPPORTED", message: expect.stringContaining("run it alone") });
+    expect([shared.exitCode, bare.exitCode]).toEqual([2, 2]);
   });
 
   test("exactly once into a stream that cannot: 2, saying what would make it possible", async () => {

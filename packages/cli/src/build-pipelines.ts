@@ -28,6 +28,40 @@ export function buildPipelines(pipelines: readonly PlannedPipeline[], output: Ro
   });
 }
 
+/** What a planned pipeline becomes where processes share its splits. */
+export interface SharedParts {
+  readonly name: string;
+  /** Names of its splits. */
+  readonly splits: readonly string[];
+  readonly operators: (split: string) => PipelineOperators;
+}
+
+/** The same for a group. Throws UNSUPPORTED for an input that cannot be shared, and for rows that go to stdout. */
+export function buildShared(pipelines: readonly PlannedPipeline[]): readonly SharedParts[] {
+  return pipelines.map(({ name, source, sink, query }) => {
+    if (sink === undefined) {
+      throw new ConnectorError(
+        "UNSUPPORTED",
+        "--group, --workers: the rows of a bare SELECT go to one stdout; run it alone",
+      );
+    }
+    const tables = source.connector.splitTables?.(source.profile, source.table);
+    if (tables === undefined) {
+      const text = `--group, --workers: table "${source.name}" has no splits to share: that takes a stream that is read in order; with ordering = 'none', or a queue_group, start several processes, each with a state of its own`;
+      throw new ConnectorError("UNSUPPORTED", text);
+    }
+    const operators = (split: string): PipelineOperators => ({
+      source: makeSource({ ...source, table: tables.get(split) ?? source.table }),
+      sink: makeSink(sink),
+      transform: query.engine === "identity" ? undefined : query.createTransform(),
+    });
+    const splits = [...tables.keys()];
+    // What cannot work is said at once, and not by the first split.
+    operators(splits[0] ?? "");
+    return { name, splits, operators };
+  });
+}
+
 function makeSource({ connector, profile, table, config, schema, name }: PlannedTable): SourceOperator {
   const made = connector.makeOperator(profile, table, config, schema);
   if (made.kind === "source") return made.operator;

@@ -16,6 +16,7 @@ export async function createMissing(
     pipeline,
     settings: { ...settings, recoveryMs: 0, logger },
     restored: undefined,
+    group: undefined,
   }));
   for (const one of standing) {
     for (const { connector, plan } of connectorPlans(one, standing)) {

@@ -7,6 +7,7 @@ import { readPlans, type StandingPlan } from "./read-plans.js";
 import { renderRecord } from "./render/record.js";
 import { styleOf } from "./render/style.js";
 import { durationFlag, type ScriptFlags } from "./script-flags.js";
+import { splitsOf } from "./start-pipelines.js";
 
 export interface ExplainFlags extends ScriptFlags {
   readonly state: string;
@@ -66,7 +67,26 @@ async function explainPipeline(standing: StandingPlan, all: readonly StandingPla
       everyMs: settings.checkpointIntervalMs,
       start: restored === undefined ? "a first start" : "behind the last checkpoint",
     },
+    sharing: sharingOf(standing),
     source: { table: source.name, ...(sourceOf ?? unknown(source.connector.name)) },
     sink: sink === undefined ? { table: "stdout" } : { table: sink.name, ...(sinkOf ?? unknown(sink.connector.name)) },
+  };
+}
+
+/** Among how many processes the pipeline could be shared, and by whom it is. */
+function sharingOf({ pipeline, group }: StandingPlan): JsonObject {
+  const splits = pipeline.sink === undefined ? [] : splitsOf(pipeline);
+  const possible =
+    splits.length === 0
+      ? "one process: --group and --workers share nothing of it"
+      : `at most ${splits.length} processes with --group or --workers read at a time, a split or more each`;
+  if (group === undefined || Object.keys(group.members).length === 0) return { possible };
+  const members = Object.entries(group.members).map(
+    ([id, { host, pid }]) => [id, `process ${pid} of ${host}`] as const,
+  );
+  const holders = Object.entries(group.splits).map(([split, { holder }]) => [split, holder ?? null] as const);
+  return {
+    possible,
+    group: { name: group.group, members: Object.fromEntries(members), splits: Object.fromEntries(holders) },
   };
 }

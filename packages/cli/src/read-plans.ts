@@ -1,4 +1,6 @@
 import type { Logger, SplitState } from "@x/connector-api";
+import { type GroupRecord, readGroup } from "@x/runtime";
+import { readPosition } from "./kept-position.js";
 import type { PlannedPipeline } from "./plan-pipelines.js";
 import { openStateStore } from "./state-store.js";
 
@@ -16,6 +18,8 @@ export interface StandingPlan {
   readonly settings: PlanSettings;
   /** Splits of the last checkpoint; undefined on a first start. */
   readonly restored: ReadonlyMap<string, SplitState> | undefined;
+  /** Who shares its splits, where that is kept with the state. */
+  readonly group: GroupRecord | undefined;
 }
 
 /** Reads where each pipeline stands. Claims nothing and writes nothing. */
@@ -27,8 +31,10 @@ export async function readPlans(
   try {
     return await Promise.all(
       pipelines.map(async (pipeline) => {
-        const last = await store.latest(pipeline.name, (message) => settings.logger.warn({}, message));
-        return { pipeline, settings, restored: last && new Map(Object.entries(last.splits)) };
+        const last = await readPosition(store, pipeline, (message) => settings.logger.warn({}, message));
+        const restored = last && new Map(Object.entries(last.splits));
+        const board = store.board?.(pipeline.name);
+        return { pipeline, settings, restored, group: board && (await readGroup(board, pipeline.name)) };
       }),
     );
   } finally {

@@ -11,7 +11,8 @@ export interface RunFlags extends ScriptFlags {
   readonly drainTimeout: string;
   readonly createStreams?: boolean;
   readonly http?: string;
-  readonly [later: string]: unknown;
+  readonly group?: string;
+  readonly workers?: string;
 }
 
 /** The same, checked. */
@@ -23,19 +24,13 @@ export interface RunOptions {
   readonly drainTimeoutMs: number;
   readonly createStreams: boolean;
   readonly http: HttpAddress | undefined;
+  /** Name of the group that shares the splits; undefined: the pipeline's own. */
+  readonly group: string | undefined;
+  /** Processes that this command starts; undefined: none, it runs the pipelines itself. */
+  readonly workers: number | undefined;
 }
 
-/** Flags that belong to the command but come in a later version, by their property names. */
-export const laterFlags = {
-  group: "--group",
-  workers: "--workers",
-} as const;
-
 export function parseRunFlags(flags: RunFlags): RunOptions {
-  for (const [property, flag] of Object.entries(laterFlags)) {
-    if (flags[property] !== undefined)
-      throw new ConnectorError("UNSUPPORTED", `${flag} comes in a later version; run without it`);
-  }
   return {
     state: flags.state,
     checkpointIntervalMs: durationFlag("--checkpoint-interval", flags.checkpointInterval),
@@ -44,5 +39,24 @@ export function parseRunFlags(flags: RunFlags): RunOptions {
     drainTimeoutMs: durationFlag("--drain-timeout", flags.drainTimeout),
     createStreams: flags.createStreams ?? false,
     http: flags.http === undefined ? undefined : parseHttpAddress(flags.http),
+    ...parseSharing(flags),
   };
+}
+
+/** How the splits of a pipeline are shared. Throws USAGE for what the state, or another flag, does not go with. */
+function parseSharing({ group, workers, state, maxRows }: RunFlags): Pick<RunOptions, "group" | "workers"> {
+  const count = workers === undefined ? undefined : countFlag("--workers", workers);
+  const flag = workers === undefined ? "--group" : "--workers";
+  const refuse = (reason: string): never => {
+    throw new ConnectorError("USAGE", `${flag}: ${reason}`);
+  };
+  if (group === undefined && workers === undefined) return { group, workers: count };
+  if (group === "") refuse("expected a name; got an empty one");
+  if (maxRows !== undefined) refuse("--max-rows counts the rows of one process and cannot be exact; leave one out");
+  if (state === "memory:") refuse("--state memory: is gone with its process; use file:DIR or nats-kv:BUCKET");
+  if (group !== undefined && !state.startsWith("nats-kv:")) {
+    const text = `--group: the processes of several machines meet in --state nats-kv:BUCKET; got "${state}", which is of one machine: use --workers N alone there`;
+    throw new ConnectorError("USAGE", text);
+  }
+  return { group, workers: count };
 }

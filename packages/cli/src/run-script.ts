@@ -1,6 +1,5 @@
-import type { CheckpointStore, Logger } from "@x/connector-api";
-import { type PipelineSummary, type PipelineTracer, type RunningPipeline, startPipeline } from "@x/runtime";
-import { buildPipelines, type PipelineParts } from "./build-pipelines.js";
+import type { PipelineSummary, RunningPipeline } from "@x/runtime";
+import { buildShared, type RowOutput } from "./build-pipelines.js";
 import { createMissing } from "./create-missing.js";
 import { openHttpEndpoint } from "./http-endpoint.js";
 import { type OpenScript, withScript } from "./open-script.js";
@@ -11,8 +10,10 @@ import { styleOf } from "./render/style.js";
 import { renderSummary } from "./render/summary.js";
 import { reportError } from "./report-error.js";
 import { parseRunFlags, type RunFlags, type RunOptions } from "./run-options.js";
+import { type StartSettings, startAlone, startShared } from "./start-pipelines.js";
 import { openStateStore } from "./state-store.js";
 import { onStopSignals } from "./stop-signals.js";
+import { WorkerPool } from "./workers/worker-pool.js";
 
 /** `nats-pipeline run`: compiles an SQL file, runs its pipelines and resolves to the exit code. */
 export function runScript(file: string, flags: RunFlags, output: Output): Promise<number> {
@@ -26,15 +27,16 @@ export function runScript(file: string, flags: RunFlags, output: Output): Promis
       for (const pipeline of pipelines) if (pipeline.name === name) pipeline.abandon();
       drainAll();
     };
-    const parts = buildPipelines(script.pipelines, { stdout: output.stdout, onStdoutClosed });
+    // What cannot work is said before anything starts.
+    const start = prepare(script, file, flags, options, { stdout: output.stdout, onStdoutClosed });
     const checkpoints = openStateStore(options.state, script.pipelines, script.logger);
-    const telemetry = await openTelemetry(script.logger);
+    const telemetry = options.workers === undefined ? await openTelemetry(script.logger) : undefined;
     // Before anything starts: an address that is taken must not stop the instance that serves it.
     const http = options.http && (await openHttpEndpoint(options.http));
     const releaseSignals = onStopSignals({ first: drainAll, second: stopAll });
     try {
       if (http) script.logger.info({ url: http.url }, "serving /healthz, /readyz and /metrics");
-      pipelines = startAll(parts, checkpoints, { ...options, tracer: telemetry?.tracer }, script.logger);
+      pipelines = start({ options, checkpoints, tracer: telemetry?.tracer, logger: script.logger });
       http?.serve(pipelines);
       const endObserving = telemetry?.observe(() => pipelines);
       const exitCode = await waitForAll(pipelines, script, output);
@@ -49,24 +51,24 @@ export function runScript(file: string, flags: RunFlags, output: Output): Promis
   });
 }
 
-function startAll(
-  parts: readonly PipelineParts[],
-  checkpoints: CheckpointStore,
-  options: RunOptions & { readonly tracer: PipelineTracer | undefined },
-  logger: Logger,
-): RunningPipeline[] {
-  return parts.map((part) =>
-    startPipeline({
-      ...part,
-      checkpoints,
-      checkpointIntervalMs: options.checkpointIntervalMs,
-      drainTimeoutMs: options.drainTimeoutMs,
-      untilCaughtUp: options.untilCaughtUp,
-      maxRows: options.maxRows,
-      tracer: options.tracer,
-      logger,
-    }),
-  );
+/** Checks how the pipelines are to run, and gives what starts them: here and whole, here in a group, or in workers. */
+function prepare(
+  script: OpenScript,
+  file: string,
+  flags: RunFlags,
+  { workers: count, group }: RunOptions,
+  rows: RowOutput,
+): (settings: StartSettings) => readonly RunningPipeline[] {
+  const { pipelines, log, logger } = script;
+  if (count === undefined && group === undefined) return startAlone(pipelines, rows);
+  const parts = buildShared(pipelines);
+  if (count === undefined) return (settings) => startShared(parts, settings);
+  const names = parts.map(({ name }) => name);
+  const print = (line: string): void => log.print(`${line}\n`);
+  return ({ checkpoints }) => {
+    const boardOf = checkpoints.board && ((pipeline: string) => checkpoints.board?.(pipeline));
+    return new WorkerPool({ count, file, flags, pipelines: names, boardOf, logger, print }).pipelines;
+  };
 }
 
 async function waitForAll(pipelines: readonly RunningPipeline[], script: OpenScript, output: Output): Promise<number> {

@@ -1,3 +1,4 @@
+import type { GroupBoard } from "./group-board.js";
 import type { Identity, SplitState } from "./operator-context.js";
 
 /** One durable checkpoint. Restore takes the greatest valid (`epoch`, `checkpointId`). */
@@ -52,6 +53,11 @@ export interface CheckpointStore {
   read(pipeline: string, ref: CheckpointRef): Promise<Checkpoint | undefined>;
   /** Names of the pipelines that have been claimed, sorted. */
   pipelines(): Promise<readonly string[]>;
+  /**
+   * Where the processes of several machines that share the splits of a pipeline meet. Left out by a store that is of one
+   * machine alone.
+   */
+  board?(pipeline: string): GroupBoard;
   /** Releases what the store holds. Idempotent. */
   close(): Promise<void>;
 }

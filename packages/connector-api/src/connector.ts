@@ -128,6 +128,11 @@ export interface Connector<Profile = unknown, Table = unknown> {
   tableType(profile: Profile, table: Table): TableType;
   /** Needed of a connector with sources. */
   sourceCapabilities?(profile: Profile, table: Table): SourceCapabilities;
+  /**
+   * The splits of a source table that processes may share, each as a table whose source reads that split alone, under
+   * the state and the positions that it has in a source of all. Undefined where nothing can be shared that way.
+   */
+  splitTables?(profile: Profile, table: Table): ReadonlyMap<string, Table> | undefined;
   /** True for a sink that keeps the position itself, so that the host's checkpoints are a cache of it (exactly once). */
   keepsProgress?(profile: Profile, table: Table): boolean;
   /** The number of the last input that a split's state has passed, as a replay numbers them. */

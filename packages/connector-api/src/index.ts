@@ -46,6 +46,8 @@ export { exactIntegerOf, maxJsonDepth, parseExactJson, printJson } from "./exact
 export type { Decoder, Encoder, Format, FormatContext } from "./format.js";
 export type { Framing, FramingConfig } from "./framing.js";
 export { createNewlineFraming, framingFromOptions, framingOptions, parseFraming } from "./framing.js";
+export type { BoardEntry, GroupBoard } from "./group-board.js";
+export { memoryBoard } from "./group-board.js";
 export type { Incarnation } from "./incarnation.js";
 export { assertNewest, createInstanceId, openIncarnation } from "./incarnation.js";
 export { kindOf } from "./kind-of.js";

@@ -99,6 +99,8 @@ export interface SourceOrigin {
   readonly stream: string;
   /** Every split this process reads. */
   readonly splits: readonly string[];
+  /** How many splits the input has where others read the rest of them. Default: as many as `splits`. */
+  readonly outOf?: number | undefined;
   /** The number of the input at a position: the same however often it is read, growing within a split. */
   sequenceOf(position: SourcePosition): number;
 }

@@ -6,12 +6,14 @@ import {
   compareCheckpoints,
   createJobId,
   type EpochHolder,
+  type GroupBoard,
   type Identity,
   isConnectorError,
   type StateOptions,
   silentLogger,
 } from "@x/connector-api";
 import {
+  boardKey,
   type Claim,
   checkpointKey,
   claimKey,
@@ -25,6 +27,7 @@ import {
 } from "./checkpoints/kv-entries.js";
 import { StateBucket } from "./checkpoints/state-bucket.js";
 import type { LinkContext, OpenConnection } from "./connection.js";
+import type { KvEntry } from "./jetstream/kv-bucket.js";
 
 export interface KvCheckpointOptions extends StateOptions {
   readonly bucket: string;
@@ -38,7 +41,8 @@ export interface StoreConnection {
 
 /**
  * Checkpoints in a NATS KV bucket: `<pipeline>.claim` holds the job and its newest claim and is replaced by compare and
- * swap, `<pipeline>.<epoch>-<checkpointId>` is a checkpoint. The first call connects, or fails within the connection's
+ * swap, `<pipeline>.<epoch>-<checkpointId>` is a checkpoint, `<pipeline>.group` says which process of a group has which
+ * split. The first call connects, or fails within the connection's
  * own budget; from then on every call waits while the server cannot be reached. Format and promises: docs/checkpoints.md.
  */
 export function createKvCheckpoints(connection: StoreConnection, options: KvCheckpointOptions): CheckpointStore {
@@ -143,6 +147,16 @@ export function createKvCheckpoints(connection: StoreConnection, options: KvChec
       const keys = await bucket.ask((kv) => kv.keys("*.claim"));
       const claims = await Promise.all(keys.map((key) => bucket.ask((kv) => kv.get(key))));
       return claims.flatMap(({ value }) => (value && pipelineOfClaim(value)) ?? []).sort();
+    },
+    board(pipeline): GroupBoard {
+      const key = boardKey(pipeline);
+      return {
+        async read() {
+          const entry = await bucket.ask((kv) => kv.get(key));
+          return { text: entry.value && Buffer.from(entry.value).toString("utf8"), version: entry };
+        },
+        replace: ({ version }, text) => bucket.ask((kv) => kv.replace(key, version as KvEntry, Buffer.from(text))),
+      };
     },
     close: () => bucket.close(),
   };

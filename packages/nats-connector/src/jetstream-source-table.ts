@@ -210,4 +210,7 @@ export const jetStreamSource = fields.check(
     }
   },
 );
-export type JetStreamSourceTable = z.infer<typeof fields>;
+export type JetStreamSourceTable = z.infer<typeof fields> & {
+  /** The one split to read, where other processes read the others. Set by a host at run time, never stored. */
+  readonly only?: string;
+};

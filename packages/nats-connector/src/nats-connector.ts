@@ -46,6 +46,7 @@ import type { NatsClient } from "./nats-client.js";
 import { compact, describeStored } from "./parse-stored.js";
 import { createPayloadFormats, type PayloadFormat } from "./payload-formats.js";
 import { createProfileConnections } from "./profile-connections.js";
+import { splitNames } from "./source/splits.js";
 import { parseTable, type TableConfig, tableSchema, tableTypeOf, withRateLimit } from "./table-config.js";
 import { declareTableOptions, rateLimitFromOptions, tableFromOptions } from "./table-options.js";
 import { metadataFieldsOf } from "./table-schema.js";
@@ -181,6 +182,10 @@ export function natsConnector(given: NatsConnectorOptions = {}): NatsConnector {
       replays: table.type === "jetstream-source",
       acks: table.type === "jetstream-source" && (table.ackPolicy === "all" || table.ackPolicy === "explicit"),
     }),
+    splitTables(_profile, table) {
+      if (table.type !== "jetstream-source" || table.ordering === "none") return undefined;
+      return new Map(splitNames(table).map((only) => [only, { ...table, only }]));
+    },
     keepsProgress: (_profile, table) => table.type === "jetstream-sink" && table.delivery === "exactly_once",
     readThrough(state) {
       if (state.ordering === "none") return decodeShared(state).floor;

@@ -6,6 +6,7 @@ import type {
   SourceOperator,
   Transform,
 } from "@x/connector-api";
+import type { GroupView } from "./group/group-view.js";
 import type { PipelineSummary } from "./pipeline-summary.js";
 import type { RestartPolicy } from "./restart-policy.js";
 import type { PipelineTracer } from "./telemetry/pipeline-tracer.js";
@@ -70,6 +71,8 @@ export interface RunningPipeline {
   readonly checkpointAgeMs: number | undefined;
   /** Times its operators were made anew. */
   readonly restarts: number;
+  /** Who reads which split, where processes share them. */
+  readonly group?: GroupView | undefined;
   /** Resolves when everything is closed; never rejects: a failure is in the summary. */
   readonly finished: Promise<PipelineSummary>;
   /** Graceful: stop reading, write what was read, last checkpoint, exit code 0. */

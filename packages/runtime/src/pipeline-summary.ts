@@ -14,6 +14,8 @@ export interface PipelineSummary {
   readonly reconnects: number;
   /** From before connecting to after the final checkpoint. */
   readonly durationMs: number;
+  /** What was read of each split, where processes share them: by this one, or by all workers of a command. */
+  readonly splits?: Readonly<Record<string, { readonly rowsIn: number; readonly rowsOut: number }>>;
   /** Why it failed; absent on exit code 0. */
   readonly error?: ConnectorError;
 }

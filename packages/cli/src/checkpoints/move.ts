@@ -6,6 +6,8 @@ import {
   openIncarnation,
   type SplitState,
 } from "@x/connector-api";
+import { splitName } from "@x/runtime";
+import { type KeptPosition, readPosition } from "../kept-position.js";
 import { type OpenScript, withScript } from "../open-script.js";
 import type { Output } from "../output.js";
 import { pickPipeline } from "../pick-pipeline.js";
@@ -20,6 +22,8 @@ export interface MoveFlags extends ScriptFlags {
   readonly toTime?: string;
   readonly skip?: boolean;
   readonly pipeline?: string;
+  /** The new pipeline will be run by a group. */
+  readonly group?: boolean;
 }
 
 /** How long looking at the input may take. */
@@ -37,9 +41,9 @@ export function rewindCheckpoint(file: string, flags: MoveFlags, output: Output)
     }
     const place = placeOf(flags);
     if (place === undefined) throw new ConnectorError("USAGE", "give the place to go back to: --to-seq or --to-time");
-    const { splits } = await findCheckpoint(store, name, undefined);
+    const { splits, shared } = await positionOf(store, pipeline, script);
     const moved = await moveAll(pipeline.source, splits, place, flags.skip === true);
-    const { epoch } = await save(store, name, moved, script);
+    const epoch = await save(store, name, moved, shared, script);
     report(output, flags.json === true, { event: "rewound", pipeline: name, epoch, splits: moved });
     output.stderr.write(
       `an instance of "${name}" that runs stops with exit code 5; start it again to read from there\n`,
@@ -52,16 +56,17 @@ export function rewindCheckpoint(file: string, flags: MoveFlags, output: Output)
 export function forkCheckpoint(file: string, newName: string, flags: MoveFlags, output: Output): Promise<number> {
   return withStandingPipeline(file, flags, output, async (pipeline, store, script) => {
     const { name, source } = pipeline;
-    if ((await store.pipelines()).includes(newName)) {
+    const names = await store.pipelines();
+    if (names.some((one) => one === newName || one.startsWith(splitName(newName, "")))) {
       throw new ConnectorError(
         "USAGE",
         `${store.description} holds a pipeline "${newName}" already; give another name`,
       );
     }
-    const { splits } = await findCheckpoint(store, name, undefined);
+    const { splits } = await positionOf(store, pipeline, script);
     const place = placeOf(flags);
     const moved = place === undefined ? asTheyAre(splits) : await moveAll(source, splits, place, flags.skip === true);
-    const { epoch } = await save(store, newName, forkOf(moved), script);
+    const epoch = await save(store, newName, forkOf(moved), flags.group === true, script);
     report(output, flags.json === true, { event: "forked", pipeline: newName, from: name, epoch, splits: moved });
     return 0;
   });
@@ -133,17 +138,36 @@ function asTheyAre(splits: Readonly<Record<string, SplitState>>): MovedSplits {
   return Object.fromEntries(moved);
 }
 
-/** The first checkpoint of a new incarnation: whoever held the pipeline is fenced by the claim. */
+/** Where a pipeline stands; USAGE, with what there is, when no checkpoint of it is kept. */
+async function positionOf(
+  store: CheckpointStore,
+  pipeline: PlannedPipeline,
+  { logger }: OpenScript,
+): Promise<KeptPosition> {
+  const kept = await readPosition(store, pipeline, (message) => logger.warn({}, message));
+  return kept ?? { ...(await findCheckpoint(store, pipeline.name, undefined)), shared: false };
+}
+
+/**
+ * The first checkpoint of a new incarnation, or of one per split for a group: whoever held the pipeline is fenced by the
+ * claim. Resolves to the highest epoch.
+ */
 async function save(
   store: CheckpointStore,
   name: string,
   moved: MovedSplits,
+  shared: boolean,
   { logger }: OpenScript,
-): Promise<{ readonly epoch: number }> {
-  const incarnation = await openIncarnation(store, name, logger);
-  const splits = Object.entries(moved).map(([split, { state }]) => [split, state] as const);
-  await incarnation.save(0, new Map(splits));
-  return incarnation.identity;
+): Promise<number> {
+  const all = Object.entries(moved).map(([split, { state }]) => [split, state] as const);
+  const parts = shared ? all.map((one) => [splitName(name, one[0]), [one]] as const) : [[name, all] as const];
+  let highest = 0;
+  for (const [kept, splits] of parts) {
+    const incarnation = await openIncarnation(store, kept, logger);
+    await incarnation.save(0, new Map(splits));
+    highest = Math.max(highest, incarnation.identity.epoch);
+  }
+  return highest;
 }
 
 interface Moved {

@@ -66,6 +66,7 @@ export const checkpointCommand: CliCommand = {
       group.command("fork"),
       "fork jobs.sql jobs-again",
       "fork jobs.sql jobs-again --to-time 2026-01-31T08:00:00Z",
+      "fork jobs.sql jobs-shared --group",
     );
     fork
       .description("Give a new pipeline the position of another, or another place of its stream.")
@@ -75,7 +76,8 @@ export const checkpointCommand: CliCommand = {
       .option(...toSequence)
       .option(...toTime)
       .option(...skip)
-      .option(...which);
+      .option(...which)
+      .option("--group", "for runs with --group or --workers: keep a position per split");
     addScriptFlags(fork, "what was done as one JSON object on stdout").action(
       async (file: string, newName: string, flags: MoveFlags) => {
         const { forkCheckpoint } = await import("../checkpoints/move.js");

@@ -1,5 +1,5 @@
 import type { CliCommand } from "../cli-command.js";
-import { laterFlags, type RunFlags } from "../run-options.js";
+import type { RunFlags } from "../run-options.js";
 import { addScriptFlags, stateFlag } from "../script-flags.js";
 
 export const runCommand: CliCommand = {
@@ -15,13 +15,12 @@ export const runCommand: CliCommand = {
       .option("--drain-timeout <duration>", "time for the last rows and checkpoint after the first signal", "25s");
     command.option("--create-streams", "make missing streams of sinks and dead letters; never alters one");
     command.option("--http <address>", "serve /healthz, /readyz and /metrics there; a port alone is 127.0.0.1");
+    command.option("--group <name>", "share the splits with every process of this group; needs --state nats-kv:BUCKET");
+    command.option("--workers <count>", "share the splits among so many processes on this machine");
     addScriptFlags(command, "one JSON object per line on stdout, the summary last");
-    for (const flag of Object.values(laterFlags)) {
-      command.addOption(command.createOption(`${flag} [value]`, "comes in a later version").hideHelp());
-    }
     command.addHelpText(
       "after",
-      "\nExamples:\n  nats-pipeline run jobs.sql\n  nats-pipeline run jobs.sql --until-caught-up --json\n  nats-pipeline run jobs.sql --state file:/var/lib/pipelines --name billing",
+      "\nExamples:\n  nats-pipeline run jobs.sql\n  nats-pipeline run jobs.sql --until-caught-up --json\n  nats-pipeline run jobs.sql --state file:/var/lib/pipelines --name billing\n  nats-pipeline run jobs.sql --workers 4\n  nats-pipeline run jobs.sql --group billing --state nats-kv:pipelines",
     );
     command.action(async (file: string, flags: RunFlags) => {
       // Loaded late: --help and --version need neither a parser nor a client.

@@ -1,4 +1,4 @@
-import type { RunningPipeline } from "@x/runtime";
+import type { GroupView, RunningPipeline } from "@x/runtime";
 import type { Style } from "./style.js";
 
 interface Sample {
@@ -65,14 +65,27 @@ function fitting(lines: readonly string[], max: number): readonly string[] {
 /** A JSON line about all pipelines every half second until `stop`. */
 export function startProgressEvents(pipelines: readonly RunningPipeline[], write: (line: string) => void): Progress {
   const timer = setInterval(() => {
-    const facts = pipelines.map(({ name, counters, checkpointAgeMs }) => {
+    const facts = pipelines.map(({ name, counters, checkpointAgeMs, group }) => {
       const { rowsIn, rowsOut, badRows, lag } = counters;
       const awayMs = awayFor(counters.awaySince);
-      return { name, rowsIn, rowsOut, badRows, lag, checkpointAgeMs, awayMs };
+      return { name, rowsIn, rowsOut, badRows, lag, checkpointAgeMs, awayMs, ...(group && { group: sharing(group) }) };
     });
     write(`${JSON.stringify({ event: "progress", pipelines: facts })}\n`);
   }, 500);
   return { aside: (say) => say(), stop: () => clearInterval(timer) };
+}
+
+/** Who reads which split, as the events say it: null for a split that is free. */
+function sharing({ name, members, holders }: GroupView): object {
+  const splits = [...holders].map(([split, holder]) => [split, holder ?? null] as const);
+  return { name, members, splits: Object.fromEntries(splits) };
+}
+
+/** `splits 0 2 of 4, 3 members`: what this process, or its workers, read. */
+function heldSplits({ holders, members, own }: GroupView): string {
+  const held = [...holders].flatMap(([split, holder]) => (holder !== undefined && own.has(holder) ? [split] : []));
+  const which = held.length === 0 ? "none, standing by" : held.join(" ");
+  return `splits ${which} of ${holders.size}, ${members.length} ${members.length === 1 ? "member" : "members"}`;
 }
 
 /** What stands in the line, the most urgent first: a narrow terminal cuts the rest, and a line never wraps. */
@@ -89,6 +102,7 @@ function liveLine(pipeline: RunningPipeline, before: Sample, now: Sample, column
     [`out ${rate(now.rowsOut - before.rowsOut, seconds)} (${now.rowsOut})`, plain],
     [lag === undefined ? "lag –" : `lag ${lag}`, plain],
     [age === undefined ? "no checkpoint yet" : `checkpoint ${(age / 1000).toFixed(1)}s ago`, plain],
+    ...(pipeline.group === undefined ? [] : [[heldSplits(pipeline.group), plain] as const]),
     ...(badRows > 0 ? [[`bad ${badRows}`, style.yellow] as const] : []),
   ].map(([text, paint]) => [text as string, paint as (text: string) => string]);
   let room = columns - 1;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { ConnectorError, type RecordBatch, type Transform } from "@x/connector-api";
+import { readPosition } from "../kept-position.js";
 import { type OpenScript, withScript } from "../open-script.js";
 import type { Output } from "../output.js";
 import { pickPipeline } from "../pick-pipeline.js";
@@ -81,7 +82,7 @@ function subjectOf(name: string, { fromSeq, toSeq, key }: VerifyFlags, { sql }: 
 
 /** Up to the last checkpoint, of now or of when it began: what lies behind it may be on its way. */
 async function rangeOf(
-  { name, source }: PlannedPipeline,
+  pipeline: PlannedPipeline,
   flags: VerifyFlags,
   { pipelines, logger }: OpenScript,
   saved: Progress | undefined,
@@ -89,9 +90,9 @@ async function rangeOf(
   const from = flags.fromSeq === undefined ? undefined : countFlag("--from-seq", flags.fromSeq);
   const store = openStateStore(flags.state, pipelines, logger);
   try {
-    const last = await store.latest(name, (message) => logger.warn({}, message));
+    const last = await readPosition(store, pipeline, (message) => logger.warn({}, message));
     const states = Object.values(last?.splits ?? {});
-    const { readThrough } = source.connector;
+    const { readThrough } = pipeline.source.connector;
     const passed = readThrough === undefined ? [] : states.map((state) => readThrough(state));
     const checkpoint = passed.length === 0 ? undefined : Math.min(...passed);
     const now = flags.toSeq === undefined ? checkpoint : countFlag("--to-seq", flags.toSeq);

@@ -30,6 +30,10 @@ export function claimKey(pipeline: string): string {
   return `${pipelineToken(pipeline)}.claim`;
 }
 
+export function boardKey(pipeline: string): string {
+  return `${pipelineToken(pipeline)}.group`;
+}
+
 export function checkpointKey(pipeline: string, { epoch, checkpointId }: CheckpointRef): string {
   return `${pipelineToken(pipeline)}.${epoch}-${checkpointId}`;
 }

@@ -17,7 +17,8 @@ export async function openExactlyOnce(setting: ExactlyOnceSetting): Promise<Atta
   const server = await ask((signal) => readCapabilities(link.api, link.client, signal));
   const { identity, deterministic } = context;
   const { pipeline } = identity;
-  const plan = planExactlyOnce({ table, pipeline, splits: origin.splits, stream: config, server, deterministic });
+  const { splits, outOf } = origin;
+  const plan = planExactlyOnce({ table, pipeline, splits, outOf, stream: config, server, deterministic });
   if (plan.mode === undefined) throw impossible(table.stream, plan);
   const { mode, because, progress, notes } = plan;
   context.logger[mode === "fenced-msgid" ? "warn" : "info"](

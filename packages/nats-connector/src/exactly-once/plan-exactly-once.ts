@@ -10,6 +10,8 @@ export interface ExactlyOnceRequest {
   readonly pipeline: string;
   /** Splits of the source. */
   readonly splits: readonly string[];
+  /** How many there are where others write the rest of them into the same stream. Default: as many as `splits`. */
+  readonly outOf?: number | undefined;
   /** The sink's stream as the server has it. */
   readonly stream: StreamConfig;
   readonly server: Pick<Capabilities, "version" | "atomicBatches" | "subjectFence">;
@@ -45,6 +47,7 @@ export type ExactlyOncePlan =
  */
 export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   const { table, stream, server, splits } = request;
+  const { outOf = splits.length } = request;
   const { progress, missing } = placeProgress(request);
   const unfit = unfitness(stream, server.version);
   const closed = [
@@ -60,7 +63,7 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
     const because = "outputs and progress are committed in one atomic batch";
     return { mode: "atomic", because, progress, notes: [...notes, ...ids, ...notesOnStages(request, "atomic")] };
   }
-  if (isFit && soleWriter && splits.length === 1) {
+  if (isFit && soleWriter && outOf === 1) {
     const because = "each output expects the one before it, since sink.sole_writer = true";
     return { mode: "chain", because, progress, notes: [...notes, ...notesOnStages(request, "chain")] };
   }
@@ -77,8 +80,8 @@ export function planExactlyOnce(request: ExactlyOnceRequest): ExactlyOncePlan {
   const reasons = [...closed];
   if (!server.atomicBatches) reasons.push(`server ${server.version} has no atomic batches`);
   else if (stream.allow_atomic !== true) reasons.push(`stream "${stream.name}" does not set allow_atomic`);
-  if (soleWriter && splits.length > 1) {
-    reasons.push(`sink.sole_writer = true works for one split, and the source has ${splits.length}`);
+  if (soleWriter && outOf > 1) {
+    reasons.push(`sink.sole_writer = true works for one split, and the source has ${outOf}`);
   }
   if (soleWriter !== undefined) reasons.push(...unfitForIds.map(({ reason }) => reason));
   const wanted = missing.flatMap((subject) => subject ?? []);
@@ -162,7 +165,7 @@ function notesOnIds({ server, stream, table }: ExactlyOnceRequest): readonly str
 }
 
 function remediesOf(
-  { table, server, stream, splits }: ExactlyOnceRequest,
+  { table, server, stream, splits, outOf = splits.length }: ExactlyOnceRequest,
   missing: readonly (string | undefined)[],
   unfitForIds: readonly { readonly remedy?: string }[],
 ): readonly string[] {
@@ -174,7 +177,7 @@ function remediesOf(
   }
   if (!server.atomicBatches) remedies.push("run server 2.12 or later and set allow_atomic on the stream");
   else if (stream.allow_atomic !== true) remedies.push("set allow_atomic on the stream");
-  if (!table.soleWriter && splits.length === 1) {
+  if (!table.soleWriter && outOf === 1) {
     remedies.push("or declare sink.sole_writer = true when nobody else writes into the stream");
   }
   if (table.soleWriter === undefined && unfitForIds.length === 0) {

@@ -40,7 +40,9 @@ class JetStreamSource implements SourceOperator {
     const { table } = options;
     this.#options = options;
     this.name = `nats stream ${table.stream}`;
-    this.origin = { stream: table.stream, splits: splitNames(table), sequenceOf };
+    const all = splitNames(table);
+    const splits = table.only === undefined ? all : [table.only];
+    this.origin = { stream: table.stream, splits, outOf: all.length, sequenceOf };
   }
 
   async open(context: SourceContext): Promise<void> {
@@ -53,7 +55,8 @@ class JetStreamSource implements SourceOperator {
     const stream = await retryAttach({ connection, signal, logger, deadline }, () =>
       connection.api.streamInfo(table.stream, signal),
     );
-    const splits = resolveSplits(table, stream);
+    const all = resolveSplits(table, stream);
+    const splits = all.filter(({ name }) => this.origin.splits.includes(name));
     refuseForeignSplits(
       context,
       splits.map(({ name }) => name),
@@ -62,7 +65,7 @@ class JetStreamSource implements SourceOperator {
       const { maxConsumers } = await readCapabilities(connection.api, connection.client, signal, stream);
       checkRoom(stream, maxConsumers, splits.length, context.restored === undefined);
     }
-    await checkCoverage(connection.api, table, stream, splits, signal);
+    await checkCoverage(connection.api, table, stream, all, signal);
     const pace = createPullPace(table, splits.length, rateLimit);
     const setting = { connection, table, context, pace, moveAfterMs };
     this.#splits = splits.map((split) => new StreamSplit(split, setting));

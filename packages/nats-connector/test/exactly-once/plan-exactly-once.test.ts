@@ -76,6 +76,8 @@ describe("exactly once with ids", () => {
   it("is also kept for several splits of a sole writer", () => {
     const splits = ["0/2", "1/2"];
     expect(plan({ table: { soleWriter: true }, splits })).toMatchObject({ mode: "fenced-msgid" });
+    // The other one is written by another process: nobody is the sole writer.
+    expect(plan({ table: { soleWriter: true }, outOf: 2 })).toMatchObject({ mode: "fenced-msgid" });
   });
 
   it("says what it costs, and what would be better", () => {
@@ -130,7 +132,13 @@ describe("exactly once is refused", () => {
     ],
     ["into a work queue", { stream: { ...atomic, retention: "workqueue" } }, /workqueue retention/, /limits retention/],
     [
-      "by a chain of several splits",
+      "by a chain of splits in several processes",
+      { server: "2.10", table: { soleWriter: true }, outOf: 2 },
+      /sole_writer = true works for one split, and the source has 2/,
+      /2.12 or later/,
+    ],
+    [
+      "by a chain of several splits in one process",
       { server: "2.10", table: { soleWriter: true }, splits: ["0/2", "1/2"] },
       /sole_writer = true works for one split/,
       /2.12 or later/,

@@ -60,6 +60,27 @@ describe("a partitioned stream", () => {
     expect((await fixture.jsm.streams.info("TOKEN")).state.consumer_count).toBe(0);
   });
 
+  test("is shared among sources that read one split each, under the state of a source of all", async () => {
+    await fill("SHARED", 400, 4);
+    const partition = byToken(4);
+    const all = host({ stream: "SHARED", partition }, { untilCaughtUp: true });
+    await all.open();
+    await all.run();
+    for (const only of ["0", "3"]) {
+      const one = host({ stream: "SHARED", partition, only }, { untilCaughtUp: true });
+      expect(one.source.origin).toMatchObject({ splits: [only], outOf: 4 });
+      await one.open();
+      expect(await one.run()).toBe("final");
+      expect(bySplit(one)).toEqual({ [only]: share(1, 400, 4, Number(only)) });
+      expect((await one.checkpoint(1)).get(only)).toMatchObject({
+        filters: [`SHARED.${only}.*`],
+        cut: "4 splits by token 2",
+      });
+      await one.source.close();
+    }
+    await all.source.close();
+  });
+
   test("goes on per split behind a checkpoint, and an idle split holds nothing up", async () => {
     await fill("RESUME", 400, 4);
     const identity = { jobId: jobId() };

@@ -166,10 +166,11 @@ export function streamSource(
 
 function optionsOf(
   url: string,
-  table: Partial<JetStreamSourceTable> & { stream: string },
+  { only, ...table }: Partial<JetStreamSourceTable> & { stream: string },
 ): SourceOptions<JetStreamSourceTable> {
+  const parsed = parseTable({ type: "jetstream-source", ...table }) as JetStreamSourceTable;
   return {
-    table: parseTable({ type: "jetstream-source", ...table }) as JetStreamSourceTable,
+    table: only === undefined ? parsed : { ...parsed, only },
     connect: connectTo(url),
     openDecoder: () => Promise.resolve(textDecoder),
     deserialization: { badData: { behavior: "fail" }, metadata: [] },

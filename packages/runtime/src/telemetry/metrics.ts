@@ -50,6 +50,7 @@ export const metrics: readonly Metric[] = [
     "Connections that are lost at this moment",
     ({ counters }) => counters.away,
   ),
+  gauge("group_members", "{member}", "Processes that share the splits", ({ group }) => group?.members.length ?? 1),
   gauge("up", "1", "1 while it runs, 0 while it starts and after its end", ({ state }) =>
     state === "running" || state === "draining" ? 1 : 0,
   ),
