@@ -53,19 +53,39 @@ export function parseGroupRecord(text: string | undefined, pipeline: string): Gr
   if (text === undefined) return undefined;
   const invalid = (reason: string): ConnectorError =>
     new ConnectorError("STATE_INVALID", `the group of pipeline "${pipeline}": its record ${reason}`);
+  const damaged = (how: string): ConnectorError =>
+    invalid(
+      `is damaged: ${how}; stop all its processes and remove it ("${pipeline}.group" in the bucket), no position is in it`,
+    );
   let record: GroupRecord;
   try {
     record = JSON.parse(text);
   } catch {
-    throw invalid("is damaged: it is no JSON");
+    throw damaged("it is no JSON");
   }
   if (record?.v !== 1) throw invalid(`has version ${record?.v} and this program reads version 1; run a later one`);
   if (record.pipeline !== pipeline) throw invalid(`belongs to another pipeline, ${JSON.stringify(record.pipeline)}`);
-  const shapes = [record.members, record.splits].every((one) => typeof one === "object" && one !== null);
-  if (!shapes || !Number.isSafeInteger(record.turn)) throw invalid("is damaged");
-  if (record.ended !== undefined && !Object.hasOwn(errorCodes, record.ended.code)) throw invalid("is damaged");
+  const { members, splits, turn, ended } = record;
+  if (!isTurn(turn) || !isAll(members, isMember) || !isAll(splits, isSplit))
+    throw damaged("members, splits or turn are not what a group writes");
+  if (ended !== undefined && !(isObject(ended) && Object.hasOwn(errorCodes, ended.code))) {
+    throw damaged("it has ended with an unknown error");
+  }
   return record;
 }
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isAll<T>(entries: Readonly<Record<string, T>>, is: (entry: T) => boolean): boolean {
+  return isObject(entries) && Object.values(entries).every((entry) => isObject(entry) && is(entry));
+}
+
+const isTurn: (value: unknown) => boolean = Number.isSafeInteger;
+const isMember = ({ beat, since }: MemberEntry): boolean => isTurn(beat) && isTurn(since);
+const isSplit = ({ holder = "", taken = 0, done = 0 }: SplitEntry): boolean =>
+  typeof holder === "string" && isTurn(taken) && isTurn(done);
 
 /** A group without members, behind `turn`. */
 export function emptyGroup({ pipeline, group, untilCaughtUp, names }: GroupTerms, turn: number): GroupRecord {
